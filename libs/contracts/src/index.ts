@@ -1,0 +1,5 @@
+export * from './catalogue.js';
+export * from './domains.js';
+export * from './event-types.js';
+export * from './headers.js';
+export * from './topic.js';
