@@ -3,3 +3,6 @@ export * from './domains.js';
 export * from './event-types.js';
 export * from './headers.js';
 export * from './topic.js';
+export * from './avro.js';
+export { InvalidDecimal } from './decimal.js';
+export * from './generated/records.js';
