@@ -1,0 +1,4 @@
+export * from './platform-settings.js';
+export * from './sealing.js';
+export * from './secrets.js';
+export * from './settings.js';

@@ -1,0 +1,41 @@
+import { fraction, integer, list, optionalText, text } from './settings.js';
+
+/** Settings that every service has. */
+export const platformSettings = {
+  brokers: list('KAFKA_BROKERS', 'Kafka brokers, host:port, separated by commas.'),
+  registryUrl: text('SCHEMA_REGISTRY_URL', 'Base address of the schema registry (Confluent API).'),
+  kafkaTls: text('KAFKA_TLS', 'off, on, or the path of a CA file.', { fallback: 'off' }),
+  kafkaSaslMechanism: optionalText('KAFKA_SASL_MECHANISM', 'plain, scram-sha-256 or scram-sha-512; absent for none.'),
+  kafkaUsername: optionalText('KAFKA_USERNAME', 'User name for SASL.'),
+  kafkaPassword: optionalText('KAFKA_PASSWORD', 'Password for SASL.', { secret: true }),
+  host: text('HOST', 'Address to listen on.', { fallback: '0.0.0.0' }),
+  port: integer(
+    'PORT',
+    'Port for health, metrics and, where the service has one, its HTTP API; 0 picks a free one.',
+    8080,
+  ),
+  logLevel: text('LOG_LEVEL', 'trace, debug, info, warn, error.', { fallback: 'info' }),
+  instance: optionalText(
+    'INSTANCE_ID',
+    'Name of this instance in logs and audit records; absent: host name and process id.',
+  ),
+  otlpEndpoint: optionalText('OTEL_EXPORTER_OTLP_ENDPOINT', 'Where traces go (OTLP over HTTP); absent: nowhere.'),
+  traceRatio: fraction('TRACE_RATIO', 'Share of new traces that are sampled.', 0.01),
+  shutdownMs: integer(
+    'SHUTDOWN_MS',
+    'Longest time to finish what is in flight after SIGTERM, in milliseconds.',
+    20_000,
+  ),
+} as const;
+
+/** Key-encryption key, for services that read sealed secrets. */
+export const kekSettings = {
+  kekFile: optionalText(
+    'TRIBUTARY_KEK_FILE',
+    'File with the key-encryption key of sealed secrets: 64 hex digits or base64.',
+  ),
+} as const;
+
+export const databaseSettings = {
+  databaseUrl: text('DATABASE_URL', 'PostgreSQL, as postgres://user:password@host:port/database.', { secret: true }),
+} as const;

@@ -1,0 +1,116 @@
+/** One setting of an app: where it comes from, what it means, how it is read. */
+export interface Setting<T> {
+  readonly variable: string;
+  readonly help: string;
+  /** Text used when the variable is absent; undefined makes the setting required, null makes it optional. */
+  readonly fallback: string | null | undefined;
+  readonly secret: boolean;
+  parse(text: string): T;
+}
+
+type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type ValuesOf<S extends Settings> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
+interface Options {
+  readonly fallback?: string | null;
+  readonly secret?: boolean;
+}
+
+function setting<T>(variable: string, help: string, parse: (text: string) => T, options: Options = {}): Setting<T> {
+  return { variable, help, parse, fallback: options.fallback, secret: options.secret ?? false };
+}
+
+export const text = (variable: string, help: string, options?: Options): Setting<string> =>
+  setting(variable, help, (value) => value, options);
+
+export const optionalText = (variable: string, help: string, options?: Options): Setting<string | undefined> =>
+  setting<string | undefined>(variable, help, (value) => value, { fallback: null, ...options });
+
+export const list = (variable: string, help: string, options?: Options): Setting<readonly string[]> =>
+  setting(
+    variable,
+    help,
+    (value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    options,
+  );
+
+export const integer = (variable: string, help: string, fallback: number, min = 0): Setting<number> =>
+  setting(variable, help, (value) => parseInteger(value, min), { fallback: String(fallback) });
+
+export const fraction = (variable: string, help: string, fallback: number): Setting<number> =>
+  setting(variable, help, parseFraction, { fallback: String(fallback) });
+
+export const flag = (variable: string, help: string, fallback = false): Setting<boolean> =>
+  setting(variable, help, parseFlag, { fallback: String(fallback) });
+
+function parseInteger(value: string, min: number): number {
+  if (!/^-?\d+$/.test(value) || Number(value) < min) throw new Error(`must be a whole number of at least ${min}`);
+  return Number(value);
+}
+
+function parseFraction(value: string): number {
+  const number = Number(value);
+  if (!(number >= 0 && number <= 1)) throw new Error('must be a number from 0 to 1');
+  return number;
+}
+
+function parseFlag(value: string): boolean {
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw new Error('must be true or false');
+}
+
+/** Names every bad or missing variable at once, so that a deployment is mended in one go. */
+export class InvalidSettings extends Error {
+  override readonly name = 'InvalidSettings';
+  constructor(readonly problems: readonly string[]) {
+    super(`settings are not usable:\n  ${problems.join('\n  ')}`);
+  }
+}
+
+/**
+ * Reads all settings once and freezes them.
+ * @throws InvalidSettings with one line per problem.
+ */
+export function readSettings<S extends Settings>(
+  settings: S,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ValuesOf<S> {
+  const problems: string[] = [];
+  const values = Object.entries(settings).map(([name, one]) => {
+    const given = environment[one.variable];
+    const source = given === undefined || given === '' ? one.fallback : given;
+    if (source === null) return [name, undefined];
+    if (source === undefined) {
+      problems.push(`${one.variable} is missing: ${one.help}`);
+      return [name, undefined];
+    }
+    try {
+      return [name, one.parse(source)];
+    } catch (error) {
+      const shown = one.secret ? 'its value' : JSON.stringify(source);
+      problems.push(`${one.variable}: ${shown} ${(error as Error).message} (${one.help})`);
+      return [name, undefined];
+    }
+  });
+  if (problems.length > 0) throw new InvalidSettings(problems);
+  return Object.freeze(Object.fromEntries(values)) as ValuesOf<S>;
+}
+
+/** One line per setting for logs: secrets only as `set` or `missing`. */
+export function describeSettings(
+  settings: Settings,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.values(settings).map((one) => {
+      const given = environment[one.variable];
+      if (one.secret) return [one.variable, given ? 'set' : 'missing'];
+      return [one.variable, given || (one.fallback ?? 'missing')];
+    }),
+  );
+}
