@@ -1,0 +1,57 @@
+import type { Metrics } from '@tributary/telemetry';
+
+export interface HealthAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What a probe is told. Empty means ready. */
+export type Unreadiness = readonly string[];
+
+export interface HealthSources {
+  /** Why the service cannot take work now, one sentence each; never about Kafka or a database in liveness. */
+  readonly whyNotReady: () => Unreadiness;
+  readonly metrics: Metrics;
+  /** Live state for an operator: lanes, gates, pauses. */
+  readonly snapshot?: () => unknown;
+}
+
+/** Answers of the operational endpoints, whatever server carries them. */
+export class Health {
+  private stopping = false;
+
+  constructor(private readonly sources: HealthSources) {}
+
+  /** From now on not ready: traffic is sent elsewhere while we finish. */
+  beginShutdown(): void {
+    this.stopping = true;
+  }
+
+  /** Undefined when the path is none of ours. */
+  async answer(method: string, path: string): Promise<HealthAnswer | undefined> {
+    if (method !== 'GET' && method !== 'HEAD') return undefined;
+    switch (path) {
+      case '/health/live':
+        return json(200, { status: 'live' });
+      case '/health/ready':
+        return this.readiness();
+      case '/metrics':
+        return { status: 200, contentType: 'text/plain; version=0.0.4', body: await this.sources.metrics.scrape() };
+      case '/debug/runtime':
+        return this.sources.snapshot ? json(200, this.sources.snapshot()) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  private readiness(): HealthAnswer {
+    const reasons = this.stopping ? ['shutting down'] : this.sources.whyNotReady();
+    return reasons.length === 0 ? json(200, { status: 'ready' }) : json(503, { status: 'not ready', reasons });
+  }
+}
+
+function json(status: number, body: unknown): HealthAnswer {
+  const text = JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
+  return { status, contentType: 'application/json', body: `${text}\n` };
+}

@@ -1,0 +1,3 @@
+export * from './health.js';
+export * from './health-server.js';
+export * from './run-service.js';
