@@ -1,0 +1,97 @@
+import type { CanonicalEvent, DeliveryOutcome, RetrySchedule, UnknownOutcomePolicy } from '@tributary/domain';
+import type { ZodType } from 'zod';
+import type { HttpClient } from './http/client.js';
+import type { Secrets, SecretsShape, SettingsOf, SettingsShape } from './settings.js';
+
+/** The account at the destination that a delivery is for. */
+export interface DestinationConnection<S extends SettingsShape = SettingsShape> {
+  readonly id: string;
+  readonly tenant: string;
+  readonly settings: SettingsOf<S>;
+  readonly secrets: Secrets;
+}
+
+/** What one attempt knows besides its message. */
+export interface SendContext<S extends SettingsShape = SettingsShape> {
+  readonly settings: SettingsOf<S>;
+  readonly secrets: Secrets;
+  /** Idempotency key: the same over retries, restarts and redrives. */
+  readonly deliveryId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface OperationDefinition<S extends SettingsShape = SettingsShape, M = unknown> {
+  readonly summary: string;
+  /** Canonical event types; `*` stands for one part: `people.employee.*`. */
+  readonly accepts: readonly string[];
+  /** What a message must look like, mapped fields included. */
+  readonly message: ZodType<M>;
+  /** Pure: the message when no mapping is given, and the ground that a mapping changes fields of. */
+  translate(event: CanonicalEvent, settings: SettingsOf<S>): M;
+  /** Guard, act, return a verdict. Never throws for what the other side does. */
+  send(http: HttpClient, message: M, context: SendContext<S>): Promise<DeliveryOutcome>;
+}
+
+export interface DestinationPromises {
+  /** `per-key`: deliveries of one key arrive in order. */
+  readonly ordering: 'per-key' | 'none';
+  /** `key`: they drop a repeat by our delivery id. `none`: a crash between sending and committing may repeat an effect. */
+  readonly idempotency: 'key' | 'none';
+}
+
+export interface DestinationLimits {
+  readonly maxInFlight: number;
+  /** Of one attempt, from connecting to the last byte of the answer. */
+  readonly timeoutMs: number;
+}
+
+export interface DestinationDefinition<S extends SettingsShape = SettingsShape> {
+  /** Lower case, digits and hyphens; part of the delivery topic's name. */
+  readonly slug: string;
+  readonly title: string;
+  readonly summary: string;
+  readonly settings: S;
+  readonly secrets: SecretsShape;
+  readonly promises: DestinationPromises;
+  readonly limits: DestinationLimits;
+  /** Absent: the platform's default schedule. */
+  readonly schedule?: RetrySchedule;
+  /** What a connection does when a request was written and no answer came, unless it says otherwise. */
+  readonly unknownOutcome: UnknownOutcomePolicy;
+  readonly operations: Readonly<Record<string, OperationDefinition<S>>>;
+}
+
+/** Binds the message type of an operation: `translate` and `send` then agree with `message`. */
+export function operation<S extends SettingsShape, M>(definition: OperationDefinition<S, M>): OperationDefinition<S> {
+  // The one place where the message type is forgotten: `deliver` hands `send` only what `message` accepted.
+  return definition as OperationDefinition<S>;
+}
+
+const slugGrammar = /^[a-z][a-z0-9-]*$/;
+
+/** @throws TypeError when the description cannot be a destination. */
+export function defineDestination<const S extends SettingsShape>(
+  definition: DestinationDefinition<S>,
+): DestinationDefinition<S> {
+  const { slug } = definition;
+  if (!slugGrammar.test(slug))
+    throw new TypeError(`destination slug ${JSON.stringify(slug)} must match ${slugGrammar.source}`);
+  if (Object.keys(definition.operations).length === 0) throw new TypeError(`destination ${slug} has no operation`);
+  // Repeating a request that may have had its effect is only safe where they drop repeats.
+  if (definition.unknownOutcome === 'retry' && definition.promises.idempotency === 'none') {
+    throw new TypeError(`destination ${slug} has no idempotency, so an unknown outcome must be drop or hold`);
+  }
+  return Object.freeze(definition);
+}
+
+/** Whether an operation takes events of a type. */
+export function acceptsType(accepts: readonly string[], type: string): boolean {
+  const parts = type.split('.');
+  return accepts.some((pattern) => {
+    const wanted = pattern.split('.');
+    return wanted.length === parts.length && wanted.every((word, i) => word === '*' || word === parts[i]);
+  });
+}

@@ -1,0 +1,117 @@
+import { Agent, buildConnector } from 'undici';
+import { type EgressGuard, EgressRefused, egressGuard } from './egress-guard.js';
+import { Exchange } from './exchange.js';
+import type { HttpResult } from './reply.js';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as these very bytes: what was signed is what is sent. */
+  readonly body?: Buffer | string;
+  readonly signal?: AbortSignal;
+  /** From now to the last byte of the answer. Absent: the client's default. */
+  readonly timeoutMs?: number;
+}
+
+export interface PostOptions extends Omit<HttpRequest, 'method' | 'url' | 'body'> {
+  readonly json: unknown;
+  readonly bearer?: string;
+}
+
+/** How connectors talk to the world. Nothing the other side does makes it throw. Redirects are answers, not followed. */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpResult>;
+  post(url: string, options: PostOptions): Promise<HttpResult>;
+}
+
+export interface HttpClientOptions {
+  readonly guard?: EgressGuard;
+  readonly connectTimeoutMs?: number;
+  /** Of one attempt, where the request does not say. */
+  readonly timeoutMs?: number;
+  readonly maxReplyBytes?: number;
+  /** Connections to one origin. */
+  readonly connectionsPerOrigin?: number;
+  readonly userAgent?: string;
+}
+
+export type ClosableHttpClient = HttpClient & { close(): Promise<void> };
+
+export function httpClient(options: HttpClientOptions = {}): ClosableHttpClient {
+  const { guard = egressGuard(), timeoutMs = 5000, maxReplyBytes = 1024 * 1024 } = options;
+  const agent = agentFor(guard, options);
+  const userAgent = options.userAgent ?? 'tributary';
+
+  async function send(request: HttpRequest): Promise<HttpResult> {
+    const refusal = refuse(guard, request.url);
+    if (refusal) return refusal;
+    const url = new URL(request.url);
+    const exchange = new Exchange({ maxReplyBytes, timeoutMs: request.timeoutMs ?? timeoutMs, signal: request.signal });
+    if (exchange.isOver) return exchange.result;
+    try {
+      agent.dispatch(
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: request.method,
+          headers: { 'user-agent': userAgent, ...request.headers },
+          body: request.body ?? null,
+        },
+        exchange,
+      );
+    } catch (error) {
+      exchange.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    return exchange.result;
+  }
+
+  return {
+    send,
+    post: (url, { json, bearer, headers, ...rest }) =>
+      send({
+        ...rest,
+        method: 'POST',
+        url,
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+          ...headers,
+        },
+        body: JSON.stringify(json),
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+function refuse(guard: EgressGuard, address: string): HttpResult | undefined {
+  if (!URL.canParse(address)) return { kind: 'not-sent', code: 'INVALID_URL', reason: 'the address is not a URL' };
+  const why = guard.refuseUrl(new URL(address));
+  if (!why) return undefined;
+  const { code, message } = new EgressRefused(why);
+  return { kind: 'not-sent', code, reason: message };
+}
+
+function agentFor(
+  guard: EgressGuard,
+  { connectTimeoutMs = 2000, connectionsPerOrigin = 64 }: HttpClientOptions,
+): Agent {
+  const connectors = new Map(
+    ['https:', 'http:'].map((protocol) => [
+      protocol,
+      buildConnector({ timeout: connectTimeoutMs, allowH2: false, lookup: guard.lookupFor(protocol) }),
+    ]),
+  );
+  return new Agent({
+    connect: (target, callback) => connectors.get(target.protocol)?.(target, callback),
+    connections: connectionsPerOrigin,
+    maxOrigins: 4096,
+    // Shorter than what servers commonly allow: a connection that they close first makes a request's fate unknown.
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 30_000,
+    // The exchange has its own clock for the whole attempt.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  });
+}
