@@ -1,3 +1,4 @@
+export * from './audit.js';
 export * from './event.js';
 export * from './ids.js';
 export * from './outcome.js';
