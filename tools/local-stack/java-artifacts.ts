@@ -1,0 +1,140 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LocalStackError, messageOf } from './errors.js';
+import { describeExit, tailOf } from './health.js';
+import { checkMaven } from './prerequisites.js';
+import { definedOnly, type ProcessExit, type SupervisedProcess, type Supervisor } from './supervisor.js';
+
+const deadlineMs = 20 * 60_000;
+const silenceMs = 60_000;
+const pomFile = fileURLToPath(new URL('./pom.xml', import.meta.url));
+
+export interface JavaArtifacts {
+  /** Every jar Kafka needs, as a class path. */
+  readonly kafkaClassPath: string;
+  /** The registry's `quarkus-run.jar`. */
+  readonly registryJar: string;
+}
+
+export interface FetchOptions {
+  readonly supervisor: Supervisor;
+  readonly env: NodeJS.ProcessEnv;
+  readonly logFile: string;
+  onProgress(line: string): void;
+}
+
+export function cacheRoot(env: NodeJS.ProcessEnv): string {
+  if (env.TRIBUTARY_CACHE_DIR) return env.TRIBUTARY_CACHE_DIR;
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tributary');
+}
+
+/** Named after the pom, so that a changed version is fetched anew and clones share what is the same. */
+export function cacheFolder(root: string, pom: string): string {
+  return join(root, `java-${createHash('sha256').update(pom).digest('hex').slice(0, 16)}`);
+}
+
+export async function ensureJavaArtifacts(options: FetchOptions): Promise<JavaArtifacts> {
+  const pom = await readFile(pomFile, 'utf8');
+  const folder = cacheFolder(cacheRoot(options.env), pom);
+  // The folder appears by rename once it is complete, so its presence is all there is to check.
+  if (!existsSync(folder)) await populate(folder, pom, options);
+  return {
+    kafkaClassPath: join(folder, 'kafka', '*'),
+    registryJar: join(folder, 'registry', 'quarkus-run.jar'),
+  };
+}
+
+async function populate(folder: string, pom: string, options: FetchOptions): Promise<void> {
+  await checkMaven(options.env);
+  const partial = `${folder}.partial-${randomUUID()}`;
+  options.supervisor.removeAtEnd(partial);
+  try {
+    await mkdir(partial, { recursive: true });
+    await writeFile(join(partial, 'pom.xml'), pom);
+  } catch (error) {
+    throw new LocalStackError(
+      `the cache folder cannot be written: ${messageOf(error)}; make it writable or set TRIBUTARY_CACHE_DIR`,
+    );
+  }
+  await download(partial, options);
+  await publish(partial, folder);
+  options.onProgress(`Kafka and the schema registry are in ${folder}`);
+}
+
+async function publish(partial: string, folder: string): Promise<void> {
+  try {
+    await rename(partial, folder);
+  } catch (error) {
+    // Another clone finished first: its copy is the same, named by the same hash.
+    if (!existsSync(folder)) throw error;
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+async function download(output: string, { supervisor, env, logFile, onProgress }: FetchOptions): Promise<void> {
+  onProgress('fetching Kafka and the schema registry with Maven, about 210 MB, once per machine');
+  const maven = await supervisor.spawn({
+    name: 'maven',
+    command: 'mvn',
+    args: ['--batch-mode', '--file', join(output, 'pom.xml'), ...timeouts(), `-Doutput=${output}`, 'process-resources'],
+    env: definedOnly(env),
+    logFile,
+    stopTimeoutMs: 2_000,
+  });
+  const startedAt = performance.now();
+  const report = setInterval(() => void reportProgress(logFile, startedAt, onProgress), 3_000);
+  try {
+    const exit = await within(deadlineMs, maven);
+    if (exit.code === 0) return;
+    throw new LocalStackError(
+      `Maven could not fetch Kafka and the schema registry (${describeExit(exit)}); check the network and Maven's settings\n${tailOf(logFile, 25)}`,
+    );
+  } finally {
+    clearInterval(report);
+  }
+}
+
+/** A connection that goes silent fails instead of hanging; Maven 3.8 reads the first pair, 3.9 and later the second. */
+function timeouts(): string[] {
+  return [
+    '-Dmaven.wagon.http.connectionTimeout=15000',
+    `-Dmaven.wagon.rto=${silenceMs}`,
+    '-Daether.connector.connectTimeout=15000',
+    `-Daether.connector.requestTimeout=${silenceMs}`,
+  ];
+}
+
+async function within(limitMs: number, maven: SupervisedProcess): Promise<ProcessExit> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      void maven.stop();
+      reject(new LocalStackError(`Maven was still fetching after ${limitMs / 60_000} minutes and was stopped`));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([maven.exited, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function reportProgress(logFile: string, startedAt: number, onProgress: (line: string) => void): Promise<void> {
+  const log = await readFile(logFile, 'utf8');
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  onProgress(`fetching: ${describeDownload(log)}, ${seconds} s`);
+}
+
+/** "12 files fetched, now kafka-clients-4.3.1.jar", from Maven's log. */
+export function describeDownload(log: string): string {
+  const namesAfter = (word: string) =>
+    [...log.matchAll(new RegExp(`${word} from [^:]*: \\S*/(\\S+)`, 'g'))].map((m) => m[1]!);
+  const done = namesAfter('Downloaded');
+  const finished = new Set(done);
+  const current = namesAfter('Downloading').findLast((name) => !finished.has(name));
+  return `${done.length} files fetched${current ? `, now ${current}` : ''}`;
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { waitUntilHealthy } from './health.js';
+import { loopback, onFreePorts } from './ports.js';
+import { registryDatabase } from './postgres.js';
+import type { ProcessSpec, SupervisedProcess, Supervisor } from './supervisor.js';
+
+export interface RegistryOptions {
+  readonly supervisor: Supervisor;
+  readonly java: string;
+  readonly jar: string;
+  readonly jvmFlags: readonly string[];
+  readonly logFile: string;
+  readonly port: number | undefined;
+  readonly postgresPort: number;
+}
+
+export interface RunningRegistry {
+  readonly process: SupervisedProcess;
+  readonly url: string;
+}
+
+/** Stored in PostgreSQL: an in-memory registry would forget the ids that kept Kafka records carry. */
+export async function startRegistry(options: RegistryOptions): Promise<RunningRegistry> {
+  const { supervisor, logFile } = options;
+  return onFreePorts([options.port], async ([port]) => {
+    const process = await supervisor.spawn(registry(options, port!));
+    const url = `http://${loopback}:${port}/apis/ccompat/v7`;
+    await waitUntilHealthy({ process, logFile, deadlineMs: 90_000, probe: () => requireOwn(url, port!, logFile) });
+    return { process, url };
+  });
+}
+
+function registry({ java, jar, jvmFlags, logFile, postgresPort }: RegistryOptions, port: number): ProcessSpec {
+  const settings = {
+    'quarkus.http.host': loopback,
+    'quarkus.http.port': String(port),
+    'apicurio.storage.kind': 'sql',
+    'apicurio.storage.sql.kind': 'postgresql',
+    'apicurio.datasource.url': `jdbc:postgresql://${loopback}:${postgresPort}/${registryDatabase.name}`,
+    'apicurio.datasource.username': registryDatabase.user,
+    'apicurio.datasource.password': registryDatabase.password,
+  };
+  const properties = Object.entries(settings).map(([key, value]) => `-D${key}=${value}`);
+  return {
+    name: 'registry',
+    command: java,
+    args: [...jvmFlags, `-XX:ErrorFile=${logFile}.jvm-crash`, ...properties, '-jar', jar],
+    cwd: dirname(logFile),
+    logFile,
+    stopOrder: 1,
+  };
+}
+
+async function requireOwn(url: string, port: number, logFile: string): Promise<void> {
+  // Another stack's registry may hold the port and answer just as well; only ours writes to this log.
+  if (!readFileSync(logFile, 'utf8').includes(`:${port}`)) throw new Error('it does not listen yet');
+  const reply = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(3_000) });
+  await reply.arrayBuffer();
+  if (!reply.ok) throw new Error(`${url}/subjects answers ${reply.status}`);
+}
