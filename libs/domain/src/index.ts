@@ -1,5 +1,6 @@
 export * from './audit.js';
 export * from './event.js';
+export * from './filter.js';
 export * from './ids.js';
 export * from './outcome.js';
 export * from './platform-error.js';
