@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{apps,libs,tools,test,bench}/**/*.int-spec.ts'],
-          globalSetup: ['./libs/testing/src/global-setup.ts'],
+          globalSetup: ['./tools/local-stack/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['{apps,libs,tools,test,bench}/**/*.e2e-spec.ts'],
-          globalSetup: ['./libs/testing/src/global-setup.ts'],
+          globalSetup: ['./tools/local-stack/global-setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
