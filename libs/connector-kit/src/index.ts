@@ -3,5 +3,8 @@ export * from './http/client.js';
 export * from './http/egress-guard.js';
 export * from './http/outcome.js';
 export * from './http/reply.js';
+export * from './reading.js';
 export * from './settings.js';
+export * from './signing/compare.js';
+export * from './signing/verdicts.js';
 export * from './source.js';

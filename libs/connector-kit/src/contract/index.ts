@@ -1,0 +1,4 @@
+export * from './canonical-record.js';
+export * from './fixtures.js';
+export * from './hostile-bodies.js';
+export * from './source-contract.js';
