@@ -1,0 +1,82 @@
+import { InfrastructureUnavailable } from '@tributary/domain';
+import pg from 'pg';
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly maxConnections: number;
+  /** Called when an idle connection breaks; the pool replaces it. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** SQLSTATE classes that tell of trouble that passes: connection, resources, operator intervention, serialization, locks. */
+const transientClasses = ['08', '53', '57', '40', '55'];
+const sqlState = /^[0-9A-Z]{5}$/;
+
+/** A PostgreSQL pool whose errors tell an outage from our own mistakes. */
+export class Database {
+  private readonly pool: pg.Pool;
+
+  constructor(options: DatabaseOptions) {
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      application_name: options.applicationName,
+      max: options.maxConnections,
+      connectionTimeoutMillis: 3_000,
+      idleTimeoutMillis: 30_000,
+      statement_timeout: 30_000,
+      query_timeout: 35_000,
+      keepAlive: true,
+    });
+    this.pool.on('error', options.onIdleError);
+  }
+
+  /** @throws InfrastructureUnavailable when the database does not answer; pg's error when the statement is wrong. */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = [], name?: string): Promise<Row[]> {
+    try {
+      const result = await this.pool.query<Row>({ text, values, ...(name !== undefined && { name }) });
+      return result.rows;
+    } catch (error) {
+      throw classified(error);
+    }
+  }
+
+  /** Runs in one transaction on one connection. */
+  async transaction<T>(work: (query: Database['query']) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect().catch((error) => {
+      throw classified(error);
+    });
+    let broken = true;
+    try {
+      await client.query('BEGIN');
+      const result = await work(async (text, values = [], name) => {
+        const answer = await client.query({ text, values, ...(name !== undefined && { name }) });
+        return answer.rows as never;
+      });
+      await client.query('COMMIT');
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+      throw classified(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+function classified(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  const isSqlState = typeof code === 'string' && sqlState.test(code) && !code.startsWith('E');
+  if (isSqlState && !transientClasses.includes(code.slice(0, 2))) return error;
+  if (error instanceof TypeError || error instanceof RangeError) return error;
+  return new InfrastructureUnavailable('PostgreSQL', error);
+}
