@@ -8,9 +8,9 @@ export class PartFailed extends LocalStackError {
   override readonly name = 'PartFailed';
   readonly isPortCollision: boolean;
 
-  constructor(message: string, logTail: string) {
-    super(`${message}\n${logTail}`);
-    this.isPortCollision = /address already in use|BindException|seems to be in use by another process/i.test(logTail);
+  constructor(message: string, log: string) {
+    super(message);
+    this.isPortCollision = /address already in use|BindException|seems to be in use by another process/i.test(log);
   }
 }
 

@@ -22,13 +22,17 @@ export async function waitUntilHealthy(check: HealthCheck): Promise<void> {
   for (;;) {
     const complaint = await complaintOf(check);
     if (complaint === undefined) return;
-    if (exit) throw new PartFailed(`${part.name} ended while starting (${describeExit(exit)})`, tailOf(logFile));
+    if (exit) throw failure(`${part.name} ended while starting (${describeExit(exit)})`, logFile);
     if (performance.now() > deadline) {
-      const message = `${part.name} did not come up within ${deadlineMs / 1000} s: ${complaint}`;
-      throw new PartFailed(message, tailOf(logFile));
+      throw failure(`${part.name} did not come up within ${deadlineMs / 1000} s: ${complaint}`, logFile);
     }
     await sleep(60);
   }
+}
+
+/** Shows the last lines and judges by more: a long stack trace pushes the reason out of sight. */
+function failure(message: string, logFile: string): PartFailed {
+  return new PartFailed(`${message}\n${tailOf(logFile)}`, lastBytes(logFile, 65_536));
 }
 
 async function complaintOf(check: HealthCheck): Promise<string | undefined> {
@@ -45,7 +49,7 @@ export function describeExit({ code, signal }: ProcessExit): string {
 }
 
 /** The last lines of a log, under a heading with its path. */
-export function tailOf(logFile: string, lines = 15): string {
+export function tailOf(logFile: string, lines = 20): string {
   const text = lastBytes(logFile, 16_384).trimEnd();
   if (!text) return `(nothing in ${logFile})`;
   const last = text.split('\n').slice(-lines);

@@ -35,6 +35,9 @@ function registry({ java, jar, jvmFlags, logFile, postgresPort }: RegistryOption
   const settings = {
     'quarkus.http.host': loopback,
     'quarkus.http.port': String(port),
+    // Cannot be switched off at run time; by default it is port 9000 on every interface. 0 lets the system choose.
+    'quarkus.management.host': loopback,
+    'quarkus.management.port': '0',
     'apicurio.storage.kind': 'sql',
     'apicurio.storage.sql.kind': 'postgresql',
     'apicurio.datasource.url': `jdbc:postgresql://${loopback}:${postgresPort}/${registryDatabase.name}`,
