@@ -1,0 +1,23 @@
+/** The parts of kafkajs' errors by which we classify: by value, never by words in a message. */
+interface KafkaJsError extends Error {
+  readonly type?: string;
+  readonly retriable?: boolean;
+}
+
+/** Error, then what caused it: kafkajs wraps an error once for each layer of retries. */
+function* chainOf(error: unknown): Generator<KafkaJsError> {
+  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) yield at as KafkaJsError;
+}
+
+/** Kafka's name of the broker's answer, such as `UNKNOWN_TOPIC_OR_PARTITION`; undefined when no broker answered. */
+export function protocolErrorType(error: unknown): string | undefined {
+  for (const link of chainOf(error)) if (typeof link.type === 'string') return link.type;
+  return undefined;
+}
+
+export function isRequestTimeout(error: unknown): boolean {
+  for (const link of chainOf(error)) if (link.name === 'KafkaJSRequestTimeoutError') return true;
+  return false;
+}
+
+export const isUnknownTopic = (error: unknown): boolean => protocolErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
