@@ -1,7 +1,6 @@
 import {
   asIdentifier,
   asObject,
-  asText,
   msFromIso,
   type RawEvent,
   readJsonObject,
@@ -15,7 +14,8 @@ export function toCanonical(raw: RawEvent): Translation {
   const body = readJsonObject(raw.body);
   if (!body.ok) return { kind: 'invalid', reason: body.reason };
   const { type, timestamp, data } = body.value;
-  const vendorType = asText(type) ?? raw.sourceEventType;
+  const vendorType = asIdentifier(type);
+  if (!vendorType) return { kind: 'invalid', reason: 'type is missing' };
   const occurredAt = msFromIso(timestamp);
   return {
     kind: 'events',

@@ -234,18 +234,20 @@ function itVerifies<S extends SettingsShape>(
     expect(verdict).toMatchObject(signing.list ? { kind: 'verified' } : refusedWith(400));
   });
 
-  it.runIf(signing.hex)('takes upper-case hex of the right signature', () => {
-    const upper = signature().replace(/[0-9a-f]{64}/g, (digits) => digits.toUpperCase());
-    expect(verdictOn({ ...signed(), [signing.header]: upper })).toEqual({ kind: 'verified' });
-  });
+  if (signing.hex)
+    it('takes upper-case hex of the right signature', () => {
+      const upper = signature().replace(/[0-9a-f]{64}/g, (digits) => digits.toUpperCase());
+      expect(verdictOn({ ...signed(), [signing.header]: upper })).toEqual({ kind: 'verified' });
+    });
 
-  it.runIf(signing.timestamped)('keeps a window of 300 s both ways', () => {
-    const verdictAt = (seconds: number) => verdictOn(signed(current, receivedAtMs + seconds * 1000));
-    expect(verdictAt(-300)).toEqual({ kind: 'verified' });
-    expect(verdictAt(300)).toEqual({ kind: 'verified' });
-    expect(verdictAt(-301)).toMatchObject({ ...refusedWith(400), code: 'timestamp-stale' });
-    expect(verdictAt(301)).toMatchObject({ ...refusedWith(400), code: 'timestamp-future' });
-  });
+  if (signing.timestamped)
+    it('keeps a window of 300 s both ways', () => {
+      const verdictAt = (seconds: number) => verdictOn(signed(current, receivedAtMs + seconds * 1000));
+      expect(verdictAt(-300)).toEqual({ kind: 'verified' });
+      expect(verdictAt(300)).toEqual({ kind: 'verified' });
+      expect(verdictAt(-301)).toMatchObject({ ...refusedWith(400), code: 'timestamp-stale' });
+      expect(verdictAt(301)).toMatchObject({ ...refusedWith(400), code: 'timestamp-future' });
+    });
 
   it('keeps a signed body that it cannot read', () => {
     for (const unreadable of [Buffer.alloc(0), Buffer.from([0xff, 0xfe, 0x00]), Buffer.from('{"a":')]) {
