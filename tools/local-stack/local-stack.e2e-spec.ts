@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, uniqueName } from '@tributary/testing';
@@ -115,6 +115,28 @@ describe('the local stack', () => {
     expect(program.output).toMatch(
       new RegExp(`^local stack: port ${port()} \\(${variable}\\) is taken( by .+ \\(pid \\d+\\))?; free it`),
     );
+  });
+
+  it('says in one sentence that the JDK is missing', async () => {
+    const program = run(temporaryFolder(), [], { JAVA_HOME: '/nonexistent/jdk' });
+    expect(await program.exitCode).toBe(1);
+    expect(program.output).toMatch(
+      /^local stack: JAVA_HOME is \/nonexistent\/jdk, but there is no bin\/java in it; .+\n$/,
+    );
+  });
+
+  it('shows what Maven said when the download fails, and leaves nothing half fetched', async () => {
+    const folder = temporaryFolder();
+    const script =
+      '#!/bin/sh\n[ "$2" = --version ] && exec echo "Apache Maven 3.9.9"\necho "[ERROR] Unknown host"; exit 1\n';
+    writeFileSync(join(folder, 'mvn'), script, { mode: 0o755 });
+    const cache = join(folder, 'cache');
+    const env = { PATH: `${folder}:${process.env.PATH}`, TRIBUTARY_CACHE_DIR: cache };
+    const program = run(join(folder, 'data'), [], env);
+    expect(await program.exitCode).toBe(1);
+    expect(program.output).toMatch(/^local stack: Maven could not fetch .+\(exit code 1\)/m);
+    expect(program.output).toContain('[ERROR] Unknown host');
+    expect(readdirSync(cache)).toEqual([]);
   });
 
   it('refuses a data folder that another stack uses', async () => {

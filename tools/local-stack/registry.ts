@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { waitUntilHealthy } from './health.js';
 import { loopback, onFreePorts } from './ports.js';
 import { registryDatabase } from './postgres.js';
@@ -38,6 +38,8 @@ function registry({ java, jar, jvmFlags, logFile, postgresPort }: RegistryOption
     // Cannot be switched off at run time; by default it is port 9000 on every interface. 0 lets the system choose.
     'quarkus.management.host': loopback,
     'quarkus.management.port': '0',
+    // Otherwise a folder in the shared temporary folder, which the first user of this machine owns.
+    'quarkus.vertx.cache-directory': join(dirname(logFile), 'registry-cache'),
     'apicurio.storage.kind': 'sql',
     'apicurio.storage.sql.kind': 'postgresql',
     'apicurio.datasource.url': `jdbc:postgresql://${loopback}:${postgresPort}/${registryDatabase.name}`,
