@@ -25,6 +25,8 @@ export interface OutgoingRecord {
   readonly headers?: Readonly<IHeaders>;
   /** Absent: chosen by the key as Java clients do; without a key, spread over all. */
   readonly partition?: number;
+  /** Chooses the partition in the key's stead, as Java clients do by key: what shares it shares a partition. */
+  readonly partitionBy?: string;
   readonly timestampMs?: number;
 }
 

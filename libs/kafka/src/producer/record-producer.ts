@@ -215,9 +215,10 @@ export class RecordProducer {
     return batch;
   }
 
-  private choosePartition({ partition, key }: OutgoingRecord, count: number): number {
+  private choosePartition({ partition, partitionBy, key }: OutgoingRecord, count: number): number {
     if (partition !== undefined) return partition;
-    if (key !== null) return partitionOf(key, count);
+    const chooser = partitionBy ?? key;
+    if (chooser !== null) return partitionOf(chooser, count);
     this.nextPartition = (this.nextPartition + 1) % count;
     return this.nextPartition;
   }

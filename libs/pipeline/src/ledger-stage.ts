@@ -1,0 +1,92 @@
+import type { AuditRecord } from '@tributary/contracts';
+import type { Failure, Settlement } from '@tributary/domain';
+import type { IncomingRecord } from '@tributary/kafka';
+import type { LedgerEntry } from '@tributary/persistence';
+import type { RecordCodec } from './ports.js';
+
+export interface LedgerPorts {
+  readonly codec: Pick<RecordCodec, 'decode'>;
+  /** Durable when it returns; writing an entry again changes nothing. */
+  readonly write: (entries: readonly LedgerEntry[]) => Promise<void>;
+  readonly onWritten: (rows: number) => void;
+}
+
+interface Waiting {
+  readonly entry: LedgerEntry;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Reading = { readonly ok: true; readonly value: AuditRecord } | { readonly ok: false; readonly failure: Failure };
+
+const unreadable = (code: string, reason: string): Reading => ({
+  ok: false,
+  failure: { errorClass: 'invalid', code, reason, stage: 'decode' },
+});
+
+const mostRowsAtOnce = 2_000;
+
+/** Audit records in, ledger rows out, many at a time. A record is settled only after its batch is committed. */
+export class LedgerStage {
+  private waiting: Waiting[] = [];
+  private writing = false;
+  private scheduled = false;
+
+  constructor(private readonly ports: LedgerPorts) {}
+
+  async handle(record: IncomingRecord): Promise<Settlement> {
+    const read = await this.read(record);
+    if (!read.ok) return { to: 'deadLetter', failure: read.failure };
+    await this.append({
+      partition: record.partition,
+      offset: record.offset,
+      timestampMs: record.timestampMs,
+      record: read.value,
+    });
+    return { to: 'commit' };
+  }
+
+  private async read(record: IncomingRecord): Promise<Reading> {
+    if (!record.value) return unreadable('value-missing', 'the record has no value');
+    try {
+      const { value } = await this.ports.codec.decode<AuditRecord>(record.value, 'tributary.audit.AuditRecord');
+      return { ok: true, value };
+    } catch (error) {
+      const { retryable, code } = error as { retryable?: boolean; code?: string };
+      if (retryable !== false) throw error;
+      return unreadable(code ?? 'invalid', (error as Error).message);
+    }
+  }
+
+  private append(entry: LedgerEntry): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ entry, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.writing || this.waiting.length === 0) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      void this.flush();
+    });
+  }
+
+  private async flush(): Promise<void> {
+    this.writing = true;
+    const batch = this.waiting.splice(0, mostRowsAtOnce);
+    try {
+      await this.ports.write(batch.map(({ entry }) => entry));
+      this.ports.onWritten(batch.length);
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      // The records go back to their lanes and come again; the database decides when.
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.writing = false;
+      this.schedule();
+    }
+  }
+}
