@@ -61,7 +61,7 @@ export interface DestinationDefinition<S extends SettingsShape = SettingsShape> 
   readonly schedule?: RetrySchedule;
   /** What a connection does when a request was written and no answer came, unless it says otherwise. */
   readonly unknownOutcome: UnknownOutcomePolicy;
-  readonly operations: Readonly<Record<string, OperationDefinition<S>>>;
+  readonly operations: Readonly<Record<string, OperationDefinition<NoInfer<S>>>>;
 }
 
 /** Binds the message type of an operation: `translate` and `send` then agree with `message`. */

@@ -9,7 +9,6 @@ import {
   headerOnce,
   hmacSha256,
   readJsonObject,
-  type SettingsOf,
   type SourceConnection,
   secret,
   unsigned,
@@ -24,7 +23,6 @@ import { toCanonical } from './mapping.js';
 const definedSettings = {
   pending: flag('True while Gusto has still to send its verification token: only then is the unsigned token accepted.'),
 };
-export type GustoSettings = SettingsOf<typeof definedSettings>;
 
 export const gusto = defineSource({
   slug: 'gusto',

@@ -9,7 +9,6 @@ import {
   headerOnce,
   outsideWindow,
   readJsonObject,
-  type SettingsOf,
   type SourceConnection,
   secret,
   unacceptable,
@@ -27,7 +26,6 @@ import { toCanonical } from './mapping.js';
 const domainSettings = {
   domain: choice('Domain that the events of this sender belong to.', domains, 'work'),
 };
-export type StandardWebhooksSettings = SettingsOf<typeof domainSettings>;
 
 export const standardWebhooks = defineSource({
   slug: 'standard-webhooks',
