@@ -1,0 +1,70 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const generatedFile = 'libs/registry/src/generated/definitions.ts';
+
+interface Found {
+  readonly folder: string;
+  /** Name of the exported definition. */
+  readonly name: string;
+}
+
+/**
+ * Writes the list of all sources and destinations from what is in their folders, so that adding one edits no file.
+ * @returns the files that were not up to date; with `check` they are left as they are.
+ * @throws Error when a folder holds no definition, or more than one.
+ */
+export async function generateRegistry(options: {
+  readonly check: boolean;
+  readonly root?: string;
+}): Promise<string[]> {
+  const root = options.root ?? process.cwd();
+  const text = renderDefinitions(
+    find(root, 'sources', 'defineSource'),
+    find(root, 'destinations', 'defineDestination'),
+  );
+  const file = join(root, generatedFile);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return [];
+  if (!options.check) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  return [generatedFile];
+}
+
+function find(root: string, kind: 'sources' | 'destinations', maker: string): readonly Found[] {
+  const parent = join(root, 'libs', kind);
+  return readdirSync(parent, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name: folder }) => ({ folder, name: exportedName(join(parent, folder, 'definition.ts'), maker) }))
+    .sort((a, b) => (a.folder < b.folder ? -1 : 1));
+}
+
+function exportedName(file: string, maker: string): string {
+  if (!existsSync(file)) throw new Error(`${file} is missing: a folder here is one definition`);
+  const found = [...readFileSync(file, 'utf8').matchAll(new RegExp(`^export const (\\w+) = ${maker}\\(`, 'gm'))];
+  const name = found[0]?.[1];
+  if (found.length !== 1 || !name) throw new Error(`${file} must export exactly one "const <name> = ${maker}(...)"`);
+  return name;
+}
+
+function renderDefinitions(sources: readonly Found[], destinations: readonly Found[]): string {
+  const importsOf = (kind: string, found: readonly Found[]) =>
+    found.map(({ folder, name }) => `import { ${name} } from '@tributary/${kind}/${folder}';`);
+  const listOf = (found: readonly Found[]) => found.map(({ name }) => `  ${name},`);
+  return [
+    '// Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.',
+    "import type { DestinationDefinition, SourceDefinition } from '@tributary/connector-kit';",
+    ...importsOf('destinations', destinations),
+    ...importsOf('sources', sources),
+    '',
+    'export const sources: readonly SourceDefinition[] = [',
+    ...listOf(sources),
+    '];',
+    '',
+    'export const destinations: readonly DestinationDefinition[] = [',
+    ...listOf(destinations),
+    '];',
+    '',
+  ].join('\n');
+}
