@@ -25,7 +25,7 @@ describe("the progress in Maven's log", () => {
     'Downloaded from central: https://repository.example/org/kafka/kafka-clients-4.3.1.jar (5 MB at 2 MB/s)';
 
   it.each([
-    ['', '0 files fetched'],
+    ['', "taking what Maven's own cache has"],
     [started, '0 files fetched, now kafka-clients-4.3.1.jar'],
     [`${started}\n${finished}`, '1 files fetched'],
     [`${started}\n${finished}\nDownloading from a mirror: http://m/x/y.pom`, '1 files fetched, now y.pom'],

@@ -136,5 +136,6 @@ export function describeDownload(log: string): string {
   const done = namesAfter('Downloaded');
   const finished = new Set(done);
   const current = namesAfter('Downloading').findLast((name) => !finished.has(name));
+  if (done.length === 0 && !current) return "taking what Maven's own cache has";
   return `${done.length} files fetched${current ? `, now ${current}` : ''}`;
 }

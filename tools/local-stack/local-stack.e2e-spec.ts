@@ -139,6 +139,16 @@ describe('the local stack', () => {
     expect(readdirSync(cache)).toEqual([]);
   });
 
+  it('shows the end of the log when a part dies while starting, and stops the others', async () => {
+    const program = run(temporaryFolder(), [], { TRIBUTARY_KAFKA_JVM_FLAGS: '-Xmx512m -XX:NoSuchFlag' });
+    expect(await program.exitCode).toBe(1);
+    expect(program.output).toMatch(
+      /^local stack: kafka ended while starting \(exit code 1\)\nthe end of .+kafka\.log:$/m,
+    );
+    expect(program.output).toContain('NoSuchFlag');
+    expect(existsSync(join(program.dataDir, 'stack.lock'))).toBe(false);
+  });
+
   it('refuses a data folder that another stack uses', async () => {
     const program = run(first.dataDir);
     expect(await program.exitCode).toBe(1);
