@@ -76,7 +76,10 @@ function chainTopic(
   });
 }
 
-const ownerOfChain = (origin: TopicDefinition) => (origin.name.startsWith('raw.') ? 'normalizer' : 'connector');
+function ownerOfChain({ name }: TopicDefinition): string {
+  if (name.startsWith('raw.')) return 'normalizer';
+  return name.startsWith('audit.') ? 'audit-logger' : 'connector';
+}
 
 const control = (name: string, record: string, key: string, purpose: string): TopicDefinition =>
   defineTopic({ name, records: [record], key, owner: 'operator', partitions: 1, cleanup: 'compact', purpose });
@@ -146,6 +149,7 @@ export function catalogue({ sources, destinations }: CatalogueScope): TopicDefin
   const delivery = destinations.map(topicFamilies.delivery);
   const all = [
     ...Object.values(topics),
+    deadLetterTopicOf(topics.audit),
     ...raw.flatMap((topic) => [topic, retryTopicOf(topic), deadLetterTopicOf(topic)]),
     ...events.flatMap((topic) => [topic, retryTopicOf(topic, 'router'), deadLetterTopicOf(topic, 'router')]),
     ...delivery.flatMap((topic) => [topic, retryTopicOf(topic), deadLetterTopicOf(topic)]),

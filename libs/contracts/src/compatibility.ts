@@ -38,7 +38,11 @@ interface SchemaNode {
   readonly type?: unknown;
   readonly items?: unknown;
   readonly values?: unknown;
-  readonly fields?: ReadonlyArray<{ readonly name: string; readonly type: object | string; readonly default?: unknown }>;
+  readonly fields?: ReadonlyArray<{
+    readonly name: string;
+    readonly type: object | string;
+    readonly default?: unknown;
+  }>;
 }
 
 function whyUnreadable(createResolver: () => unknown): string | undefined {

@@ -16,7 +16,8 @@ export function decimalToBytes(text: string, precision: number, scale: number): 
   const significant = fraction.replace(/0+$/, '');
   if (significant.length > scale) throw new InvalidDecimal(`${text} has more than ${scale} decimal places`);
   const digits = (whole + significant.padEnd(scale, '0')).replace(/^0+(?=\d)/, '');
-  if (digits !== '0' && digits.length > precision) throw new InvalidDecimal(`${text} has more than ${precision} digits`);
+  if (digits !== '0' && digits.length > precision)
+    throw new InvalidDecimal(`${text} has more than ${precision} digits`);
   return bigIntToBytes(negative ? -BigInt(digits) : BigInt(digits));
 }
 

@@ -1,8 +1,8 @@
+export * from './avro.js';
 export * from './catalogue.js';
+export { InvalidDecimal } from './decimal.js';
 export * from './domains.js';
 export * from './event-types.js';
+export * from './generated/records.js';
 export * from './headers.js';
 export * from './topic.js';
-export * from './avro.js';
-export { InvalidDecimal } from './decimal.js';
-export * from './generated/records.js';

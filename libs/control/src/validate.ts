@@ -1,5 +1,6 @@
 import {
   acceptsType,
+  checkMapping,
   type DestinationDefinition,
   parseSettings,
   type SourceDefinition,
@@ -14,8 +15,6 @@ export interface Definitions {
   destination(slug: string): DestinationDefinition | undefined;
   readonly sourceSlugs: readonly string[];
   readonly destinationSlugs: readonly string[];
-  /** Says what is wrong with a mapping; undefined when it compiles. */
-  mappingProblem(expression: string): string | undefined;
 }
 
 /** A connection that subscriptions may point to: from the files or already applied. */
@@ -82,10 +81,7 @@ function subscriptionProblems(
     if (!parseEventType(type)) problems.push(`${type} is not an event type (domain.entity.verb-past)`);
   const filter = row.filter === undefined ? undefined : compileFilter(row.filter);
   if (filter && !filter.ok) problems.push(`filter ${filter.reason}`);
-  for (const [field, expression] of Object.entries(row.mapping ?? {})) {
-    const problem = definitions.mappingProblem(expression);
-    if (problem) problems.push(`mapping.${field} ${problem}`);
-  }
+  problems.push(...checkMapping(row.mapping ?? {}));
   const target = connections.get(row.to);
   // A missing connection is no problem: the subscription is inactive until it comes, and the plan says so.
   if (target) problems.push(...targetProblems(row, target, definitions));

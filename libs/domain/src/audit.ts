@@ -95,8 +95,8 @@ export interface AcceptedFacts extends Who, What {
   readonly outcome: AcceptedOutcome;
   readonly source: string;
   readonly connectionId: string;
-  /** Canonical events made of the raw record. */
-  readonly events: number;
+  /** Ids of the canonical events made of the raw record. */
+  readonly eventIds: readonly string[];
   readonly reason?: string | undefined;
   readonly errorClass?: string | undefined;
   readonly payloadDigest: string;
@@ -117,7 +117,9 @@ export function acceptedRecord(facts: AcceptedFacts): AuditRecord {
     outcome: facts.outcome,
     source: facts.source,
     connectionId: facts.connectionId,
-    events: facts.events,
+    events: facts.eventIds.length,
+    // One event is named by eventId already.
+    details: facts.eventIds.length > 1 ? { eventIds: JSON.stringify(facts.eventIds) } : {},
     reason: facts.reason ?? null,
     errorClass: facts.errorClass ?? null,
     payloadDigest: facts.payloadDigest,

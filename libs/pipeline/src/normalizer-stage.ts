@@ -61,7 +61,7 @@ export class NormalizerStage {
     const preparation = await this.prepare(raw.value, record);
     if (preparation.kind === 'dead') return { to: 'deadLetter', failure: preparation.failure };
     if (preparation.kind === 'ignored') {
-      await this.tell(record, raw.value, { outcome: 'filtered', events: 0, reason: preparation.reason });
+      await this.tell(record, raw.value, { outcome: 'filtered', eventIds: [], reason: preparation.reason });
       return done;
     }
     return this.publish(record, raw.value, preparation.prepared);
@@ -73,7 +73,7 @@ export class NormalizerStage {
     const known = raw.ok ? raw.value : unreadableRaw(record);
     await this.tell(record, known, {
       outcome: 'dead',
-      events: 0,
+      eventIds: [],
       reason: failure.reason,
       errorClass: failure.errorClass,
     });
@@ -98,7 +98,7 @@ export class NormalizerStage {
     if (!definition) return dead('translate', 'source-unknown', `source ${raw.source} is not known to this build`);
     const settings = this.settingsOf(definition, raw);
     if (!settings.ok) return dead('translate', 'settings-invalid', settings.reason);
-    const translation = translate(definition, { ...raw, settings: settings.value as RawEvent['settings'] });
+    const translation = translate(definition, { ...raw, receivedAtMs: raw.receivedAt, settings: settings.value });
     switch (translation.kind) {
       case 'ignored':
         return { kind: 'ignored', reason: translation.reason };
@@ -167,7 +167,11 @@ export class NormalizerStage {
     const outcome = own.length > 0 ? 'normalized' : prepared.length > 0 ? 'duplicate' : 'filtered';
     await Promise.all([
       ...own.map(({ outgoing }) => this.ports.writer.send(outgoing)),
-      this.tell(record, raw, { outcome, events: own.length, ...(prepared[0] && { event: prepared[0].event }) }),
+      this.tell(record, raw, {
+        outcome,
+        eventIds: own.map(({ event }) => event.id),
+        ...(prepared[0] && { event: prepared[0].event }),
+      }),
     ]);
     return done;
   }
@@ -187,7 +191,7 @@ export class NormalizerStage {
         outcome: what.outcome,
         source: raw.source,
         connectionId: raw.connection,
-        events: what.events,
+        eventIds: what.eventIds,
         reason: what.reason,
         errorClass: what.errorClass,
         payloadDigest: sha256Hex(record.value ?? ''),
@@ -200,7 +204,7 @@ export class NormalizerStage {
 
 interface Telling {
   readonly outcome: AcceptedOutcome;
-  readonly events: number;
+  readonly eventIds: readonly string[];
   readonly reason?: string;
   readonly errorClass?: string;
   readonly event?: CanonicalEvent;

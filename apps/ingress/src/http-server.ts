@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Answer, PublishReceiver, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
+import type { Health } from '@tributary/runtime';
+import type { Logger, Metrics } from '@tributary/telemetry';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+export interface HttpServerParts {
+  readonly webhooks: WebhookReceiver;
+  readonly publish: PublishReceiver;
+  readonly budget: RequestBudget;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+const tracer = trace.getTracer('tributary.ingress');
+const empty = Buffer.alloc(0);
+
+/** The hot routes sit directly on Fastify: bodies must stay the bytes that were signed. */
+export async function addRoutes(fastify: FastifyInstance, parts: HttpServerParts): Promise<void> {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
+  fastify.setNotFoundHandler((request, reply) => operational(parts, request, reply));
+  fastify.post<{ Params: { connectionId: string } }>('/webhooks/:connectionId', async (request, reply) => {
+    const { connectionId } = request.params;
+    await answering(parts, request, reply, ROOT_CONTEXT, async () => {
+      const refused = refusedEncoding(request) ?? overBudget(parts.budget, connectionId);
+      return refused ?? parts.webhooks.receive(connectionId, webhookRequest(request));
+    });
+  });
+  fastify.post('/v1/events', async (request, reply) => {
+    const parent = propagation.extract(ROOT_CONTEXT, request.headers);
+    await answering(parts, request, reply, parent, async () => {
+      return refusedEncoding(request) ?? parts.publish.receive(publishRequest(request));
+    });
+  });
+}
+
+async function answering(
+  parts: HttpServerParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parent: typeof ROOT_CONTEXT,
+  act: () => Promise<Answer>,
+): Promise<void> {
+  const startedAt = performance.now();
+  const span = tracer.startSpan(`${request.method} ${request.routeOptions.url}`, { kind: SpanKind.SERVER }, parent);
+  const answer = await context
+    .with(trace.setSpan(parent, span), act)
+    .catch((error: Error) => internalError(parts, error));
+  endSpan(span, answer);
+  const labels = { source: answer.source ?? 'unknown', status: answer.status };
+  parts.metrics.add('ingress.requests', 1, labels);
+  parts.metrics.record('ingress.request.duration', (performance.now() - startedAt) / 1000, { source: labels.source });
+  send(reply, answer, correlationIdOf(span));
+}
+
+function endSpan(span: Span, answer: Answer): void {
+  span.setAttribute('http.response.status_code', answer.status);
+  if (answer.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end();
+}
+
+function correlationIdOf(span: Span): string {
+  const { traceId } = span.spanContext();
+  return /^0+$/.test(traceId) ? randomUUID() : traceId;
+}
+
+function send(reply: FastifyReply, answer: Answer, correlationId: string): void {
+  reply.code(answer.status).header('x-correlation-id', correlationId);
+  if (answer.headers) reply.headers(answer.headers);
+  if (!answer.problem) {
+    reply.send(answer.body ?? '');
+    return;
+  }
+  const { code, detail } = answer.problem;
+  reply.header('content-type', 'application/problem+json');
+  reply.send(
+    JSON.stringify({
+      type: 'about:blank',
+      title: STATUS_CODES[answer.status],
+      status: answer.status,
+      code,
+      detail,
+      correlationId,
+    }),
+  );
+}
+
+// The reason is in our log under the correlation id; the sender learns that trying again is right.
+function internalError({ logger }: HttpServerParts, error: Error): Answer {
+  logger.error({ error }, 'request.failed');
+  return {
+    status: 503,
+    headers: { 'retry-after': '30' },
+    problem: { code: 'internal', detail: 'the request could not be handled; try again' },
+  };
+}
+
+/** Failures before a handler ran: a body too large, a broken request. */
+function answerError(parts: HttpServerParts, error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const status = error.statusCode ?? 500;
+  const answer: Answer =
+    status < 500
+      ? { status, problem: { code: problemCode(status), detail: error.message } }
+      : internalError(parts, error);
+  parts.metrics.add('ingress.requests', 1, { source: 'unknown', status: answer.status });
+  send(reply, answer, randomUUID());
+}
+
+const problemCode = (status: number): string =>
+  status === 413 ? 'body-too-large' : status === 415 ? 'content-type' : 'request-invalid';
+
+/** We never inflate what comes in: a few bytes could become gigabytes, and what is signed is what is on the wire. */
+function refusedEncoding(request: FastifyRequest): Answer | undefined {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return undefined;
+  return { status: 415, problem: { code: 'content-encoding', detail: 'send the body without Content-Encoding' } };
+}
+
+function overBudget(budget: RequestBudget, connectionId: string): Answer | undefined {
+  const seconds = budget.take(connectionId);
+  if (seconds === undefined) return undefined;
+  return {
+    status: 429,
+    headers: { 'retry-after': String(seconds) },
+    problem: { code: 'rate', detail: 'this connection sends more than its budget' },
+  };
+}
+
+function webhookRequest(request: FastifyRequest) {
+  const headers = new Map<string, readonly string[]>();
+  for (const [name, values] of Object.entries(request.raw.headersDistinct)) if (values) headers.set(name, values);
+  return {
+    method: request.method,
+    path: request.url,
+    headers,
+    body: (request.body as Buffer | undefined) ?? empty,
+    receivedAtMs: Date.now(),
+  };
+}
+
+function publishRequest(request: FastifyRequest) {
+  const { authorization, 'content-type': contentType = '', 'idempotency-key': key } = request.headers;
+  return {
+    contentType,
+    authorization,
+    idempotencyKey: Array.isArray(key) ? key[0] : key,
+    body: (request.body as Buffer | undefined) ?? empty,
+    receivedAtMs: Date.now(),
+  };
+}
+
+async function operational(parts: HttpServerParts, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const path = request.url.split('?', 1)[0] ?? '/';
+  const answer = await parts.health.answer(request.method, path);
+  if (answer) {
+    await reply.code(answer.status).header('content-type', answer.contentType).send(answer.body);
+    return;
+  }
+  send(reply, { status: 404, problem: { code: 'not-found', detail: 'there is nothing here' } }, randomUUID());
+}
