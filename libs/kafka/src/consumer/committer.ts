@@ -1,0 +1,116 @@
+import { type Clock, type ClockTimer, sleep } from '../connection/clock.js';
+import { errorFields, type Logger } from '../connection/logger.js';
+import type { ConsumerDriver, OffsetCommit } from './consumer-driver.js';
+import type { OwnedPartition } from './owned-partition.js';
+import type { RuntimeObserver } from './runtime-options.js';
+
+export interface CommitterOptions {
+  readonly driver: Pick<ConsumerDriver, 'commit'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly group: string;
+  readonly owned: () => Iterable<OwnedPartition>;
+  readonly observer?: RuntimeObserver;
+}
+
+const everyMs = 250;
+const longestPauseMs = 2_000;
+/** A rejoin does not wait longer: the member must be back before its session ends. */
+const rebalanceLimitMs = 2_000;
+const closeLimitMs = 5_000;
+
+interface Snapshot {
+  readonly offsets: OffsetCommit[];
+  readonly versions: Map<OwnedPartition, number>;
+}
+
+/**
+ * Commits what is finished: all partitions in one request, each with its completion map, only those owned at the moment of the
+ * request. A failed commit is repeated with what is true by then.
+ */
+export class Committer {
+  private timer: ClockTimer | undefined;
+  private running: Promise<boolean> | undefined;
+  private failures = 0;
+  private closed = false;
+
+  constructor(private readonly options: CommitterOptions) {}
+
+  /** There is something new; it is committed soon. */
+  schedule(): void {
+    if (this.timer || this.closed) return;
+    const delayMs = Math.min(everyMs * 2 ** this.failures, longestPauseMs);
+    this.timer = this.options.clock.after(delayMs, () => {
+      this.timer = undefined;
+      void this.commit(false).then((isDone) => isDone || this.schedule());
+    });
+  }
+
+  /** The last commit before another member may own our partitions. */
+  async commitForRebalance(): Promise<void> {
+    await Promise.race([this.commit(true), sleep(this.options.clock, rebalanceLimitMs)]);
+  }
+
+  /** The last commit. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.timer?.cancel();
+    const giveUp = new AbortController();
+    const lastTries = (async () => {
+      while (!(await this.commit(true)) && !giveUp.signal.aborted)
+        await sleep(this.options.clock, everyMs, giveUp.signal);
+    })();
+    await Promise.race([lastTries, sleep(this.options.clock, closeLimitMs)]);
+    giveUp.abort();
+  }
+
+  /** One request at a time, so that an older snapshot never overtakes a newer one. @returns false when it failed. */
+  private async commit(isLast: boolean): Promise<boolean> {
+    while (this.running) await this.running;
+    const snapshot = this.snapshot(isLast);
+    if (snapshot.offsets.length === 0) return true;
+    this.running = this.send(snapshot);
+    try {
+      return await this.running;
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private snapshot(isLast: boolean): Snapshot {
+    const offsets: OffsetCommit[] = [];
+    const versions = new Map<OwnedPartition, number>();
+    for (const owner of this.options.owned()) {
+      const { tracker, version, topic, partition } = owner;
+      if (!owner.isOwned || !tracker) continue;
+      if (version === owner.committedVersion && !isLast) continue;
+      if (version === 0) continue;
+      const metadata = tracker.completionMap(isLast && owner.inFlight === 0);
+      offsets.push({ topic, partition, offset: tracker.watermark, metadata });
+      versions.set(owner, version);
+    }
+    return { offsets, versions };
+  }
+
+  private async send({ offsets, versions }: Snapshot): Promise<boolean> {
+    const { driver, group, logger, observer } = this.options;
+    const startedMs = performance.now();
+    try {
+      await driver.commit(offsets);
+    } catch (error) {
+      this.failures += 1;
+      logger[this.failures === 3 ? 'warn' : 'debug']({ ...errorFields(error), group }, 'consumer.commit-failed');
+      observer?.commitFailed?.({ group, error });
+      return false;
+    }
+    this.failures = 0;
+    for (const [owner, version] of versions) owner.committedVersion = version;
+    observer?.committed?.({
+      group,
+      partitions: offsets.length,
+      durationMs: performance.now() - startedMs,
+      metadataCharacters: offsets.reduce((most, { metadata }) => Math.max(most, metadata.length), 0),
+    });
+    return true;
+  }
+}

@@ -1,0 +1,69 @@
+import type { IHeaders } from '../records.js';
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A record as the client hands it over; nothing is decoded. */
+export interface FetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: IHeaders;
+}
+
+export interface FetchedBatch extends TopicPartition {
+  /** Offset that was asked for. */
+  readonly fetchedFrom: number;
+  /** One past the last offset this batch covers, control records and gaps included. */
+  readonly nextOffset: number;
+  readonly messages: readonly FetchedMessage[];
+}
+
+export interface Assignment {
+  readonly partitions: readonly TopicPartition[];
+  /** True when this member saw every generation since the last assignment: what it keeps, nobody else owned in between. */
+  readonly isUnbroken: boolean;
+}
+
+export interface OffsetCommit extends TopicPartition {
+  /** The first offset that is not finished. */
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+export interface CommittedOffset extends TopicPartition {
+  /** Undefined: nothing was committed. */
+  readonly offset: number | undefined;
+  readonly metadata: string;
+}
+
+/** What the runtime hears from the driver. None of these may throw. */
+export interface DriverListener {
+  /** @returns one past the last offset taken over; `fetchedFrom` when nothing was taken. The rest is fetched again. */
+  onBatch(batch: FetchedBatch): number;
+  /** Called before each (re)join, which waits for it: the time to finish and commit what is in flight. */
+  beforeJoin(): Promise<void>;
+  onAssigned(assignment: Assignment): void;
+  /** The client stopped and will not come back by itself. */
+  onFatal(error: Error): void;
+}
+
+/** The Kafka client as this runtime needs it: fetch, commit, pause, group events. */
+export interface ConsumerDriver {
+  /** Resolves when consuming has begun; waits for a cluster that is down. */
+  start(listener: DriverListener): Promise<void>;
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
+  /** The next fetch of the partition starts there. */
+  seek(partition: TopicPartition, offset: number): void;
+  /** All in one request, under the generation of the moment of the call. Never repeated by the driver. */
+  commit(offsets: readonly OffsetCommit[]): Promise<void>;
+  committed(topics: readonly string[]): Promise<CommittedOffset[]>;
+  /** Leaves the group and disconnects. */
+  stop(): Promise<void>;
+}
+
+export const partitionName = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`;

@@ -1,0 +1,262 @@
+import {
+  type Admin,
+  type Consumer,
+  type ConsumerGroupJoinEvent,
+  type EachBatchPayload,
+  type PartitionAssigner,
+  PartitionAssigners,
+} from 'kafkajs';
+import type { KafkaClient } from '../connection/client.js';
+import { type Clock, sleep } from '../connection/clock.js';
+import { isUnknownTopic } from '../connection/kafka-errors.js';
+import { errorFields, type Logger } from '../connection/logger.js';
+import type {
+  CommittedOffset,
+  ConsumerDriver,
+  DriverListener,
+  FetchedMessage,
+  OffsetCommit,
+  TopicPartition,
+} from './consumer-driver.js';
+
+export interface KafkaJsDriverOptions {
+  readonly client: KafkaClient;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly maxBytesPerPartition?: number;
+}
+
+export const sessionTimeoutMs = 10_000;
+export const heartbeatIntervalMs = 2_000;
+const rebalanceTimeoutMs = 30_000;
+/** Also the pause of the client's loop while all partitions are paused, so it bounds how late a resume is noticed. */
+const maxWaitMs = 250;
+const retryPauseMs = 500;
+
+interface JoinableCluster {
+  findGroupCoordinator(args: { groupId: string }): Promise<unknown>;
+}
+
+/** kafkajs behind the port. `eachBatch` only hands over and returns; nothing but heartbeat errors leaves it. */
+export class KafkaJsDriver implements ConsumerDriver {
+  private readonly consumer: Consumer;
+  private readonly stopping = new AbortController();
+  private admin: Admin | undefined;
+  private listener: DriverListener | undefined;
+  /** Commits with the present generation and without kafkajs' retries, which would repeat an old commit in a new generation. */
+  private commitNow: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
+  private memberId: string | undefined;
+  private joinAttempts = 0;
+
+  constructor(private readonly options: KafkaJsDriverOptions) {
+    this.consumer = options.client.newConsumer({
+      groupId: options.group,
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatIntervalMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      maxWaitTimeInMs: maxWaitMs,
+      minBytes: 1,
+      ...(options.maxBytesPerPartition !== undefined && { maxBytesPerPartition: options.maxBytesPerPartition }),
+      allowAutoTopicCreation: false,
+      partitionAssigners: [this.watchedAssigner(PartitionAssigners.roundRobin)],
+      retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => true },
+    });
+  }
+
+  async start(listener: DriverListener): Promise<void> {
+    this.listener = listener;
+    this.consumer.on('consumer.group_join', ({ payload }) => this.onJoin(payload));
+    this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => this.onCrash(error, restart));
+    const topics = [...this.options.topics];
+    await this.untilSuccess('connect', () => this.consumer.connect());
+    await this.untilSuccess('subscribe', () => this.consumer.subscribe({ topics, fromBeginning: true }));
+    if (this.stopping.signal.aborted) return;
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) => this.onBatch(payload),
+    });
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    if (partitions.length > 0) this.whileRunning(() => this.consumer.pause(byTopic(partitions)));
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    if (partitions.length > 0) this.whileRunning(() => this.consumer.resume(byTopic(partitions)));
+  }
+
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    this.whileRunning(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
+  }
+
+  async commit(offsets: readonly OffsetCommit[]): Promise<void> {
+    if (!this.commitNow) throw new Error('nothing was fetched yet, so there is nothing to commit');
+    const topics = groupByTopic(offsets).map(([topic, partitions]) => ({
+      topic,
+      partitions: partitions.map(({ partition, offset, metadata }) => ({
+        partition,
+        offset: String(offset),
+        metadata,
+      })),
+    }));
+    await this.commitNow({ topics });
+  }
+
+  async committed(topics: readonly string[]): Promise<CommittedOffset[]> {
+    const admin = await this.connectedAdmin();
+    try {
+      const answer = await admin.fetchOffsets({ groupId: this.options.group, topics: [...topics] });
+      return answer.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset, metadata }) => ({
+          topic,
+          partition,
+          offset: Number(offset) < 0 ? undefined : Number(offset),
+          metadata: metadata ?? '',
+        })),
+      );
+    } catch (error) {
+      await this.dropAdmin();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.dropAdmin();
+    await this.consumer.disconnect();
+  }
+
+  private async onBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+    if (!isRunning() || isStale()) return;
+    this.commitNow = payload.commitOffsetsIfNecessary;
+    const fetchedFrom = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset() ?? 0);
+    const taken = this.handOver({
+      topic: batch.topic,
+      partition: batch.partition,
+      fetchedFrom,
+      nextOffset: Number(batch.lastOffset()) + 1,
+      messages: batch.messages as readonly FetchedMessage[],
+    });
+    if (taken > fetchedFrom) resolveOffset(String(taken - 1));
+    await heartbeat();
+  }
+
+  // An error that left `eachBatch` would end or restart the consumer without a word, so a mistake of ours ends the process.
+  private handOver(batch: Parameters<DriverListener['onBatch']>[0]): number {
+    try {
+      return this.listener?.onBatch(batch) ?? batch.fetchedFrom;
+    } catch (error) {
+      this.listener?.onFatal(error as Error);
+      return batch.fetchedFrom;
+    }
+  }
+
+  private onJoin({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+    // The coordinator forgets a member that misses a generation, so the same id after a single attempt missed none.
+    const isUnbroken = memberId === this.memberId && this.joinAttempts === 1;
+    this.memberId = memberId;
+    this.joinAttempts = 0;
+    const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
+      numbers.map((partition) => ({ topic, partition })),
+    );
+    this.listener?.onAssigned({ partitions, isUnbroken });
+  }
+
+  private onCrash(error: Error, restarts: boolean): void {
+    const line = { ...errorFields(error), group: this.options.group };
+    if (restarts) {
+      this.options.logger.warn(line, 'consumer.restarting');
+      return;
+    }
+    this.options.logger.error(line, 'consumer.crashed');
+    this.listener?.onFatal(error);
+  }
+
+  /**
+   * kafkajs has no hook that a join waits for. An assigner is given the cluster object whose coordinator look-up is the first step
+   * of every join, and is asked for its protocol once per attempt to join.
+   */
+  private watchedAssigner(inner: PartitionAssigner): PartitionAssigner {
+    return (config) => {
+      const cluster = config.cluster as unknown as JoinableCluster;
+      const find = cluster.findGroupCoordinator.bind(cluster);
+      cluster.findGroupCoordinator = async (args) => {
+        await this.listener?.beforeJoin();
+        return find(args);
+      };
+      const assigner = inner(config);
+      const protocol = assigner.protocol.bind(assigner);
+      return {
+        ...assigner,
+        protocol: (subscription) => {
+          this.joinAttempts += 1;
+          return protocol(subscription);
+        },
+      };
+    };
+  }
+
+  /** kafkajs refuses these calls while it is between two runs; the next join states all of it again. */
+  private whileRunning(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.options.logger.debug(errorFields(error), 'consumer.not-running');
+    }
+  }
+
+  private async connectedAdmin(): Promise<Admin> {
+    if (!this.admin) {
+      const admin = this.options.client.newAdmin();
+      await admin.connect();
+      this.admin = admin;
+    }
+    return this.admin;
+  }
+
+  private async dropAdmin(): Promise<void> {
+    const { admin } = this;
+    this.admin = undefined;
+    try {
+      await admin?.disconnect();
+    } catch (error) {
+      this.options.logger.debug(errorFields(error), 'consumer.admin-disconnect-failed');
+    }
+  }
+
+  private async untilSuccess(what: string, act: () => Promise<void>): Promise<void> {
+    for (let tries = 1; !this.stopping.signal.aborted; tries++) {
+      try {
+        return await act();
+      } catch (error) {
+        const line = { ...errorFields(error), what, group: this.options.group, topics: this.options.topics };
+        if (tries === 1 || tries % 60 === 0) this.options.logger.warn(line, waitingFor(error));
+        else this.options.logger.debug(line, waitingFor(error));
+      }
+      await sleep(this.options.clock, retryPauseMs, this.stopping.signal);
+    }
+  }
+}
+
+const waitingFor = (error: unknown): string =>
+  isUnknownTopic(error)
+    ? 'consumer.waits-for-topic: create it with `tributary topics apply`'
+    : 'consumer.waits-for-kafka';
+
+function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return groupByTopic(partitions).map(([topic, group]) => ({ topic, partitions: group.map((at) => at.partition) }));
+}
+
+function groupByTopic<T extends TopicPartition>(items: readonly T[]): [string, T[]][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(item.topic);
+    if (group) group.push(item);
+    else groups.set(item.topic, [item]);
+  }
+  return [...groups];
+}

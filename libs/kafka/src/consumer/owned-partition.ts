@@ -1,0 +1,84 @@
+import { setMaxListeners } from 'node:events';
+import type { TopicPartition } from './consumer-driver.js';
+import type { FetchedRecord } from './fetched-record.js';
+import type { PartitionTracker } from './partition-tracker.js';
+
+/** One record on its way through the scheduler. */
+export interface Entry {
+  readonly owner: OwnedPartition;
+  readonly record: FetchedRecord;
+  /** The tracker's. */
+  readonly position: number;
+  readonly bytes: number;
+  lane: Lane;
+  /** Behind it in the lane. */
+  next: Entry | undefined;
+  /** Attempts charged so far. */
+  attempts: number;
+  firstFailureMs: number | undefined;
+  /** Times in a row that the handler's infrastructure failed. */
+  faults: number;
+}
+
+export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated';
+
+/** Records that go one after the other. */
+export interface Lane {
+  readonly owner: OwnedPartition;
+  readonly key: string;
+  head: Entry | undefined;
+  tail: Entry | undefined;
+  state: LaneState;
+  /** Epoch milliseconds since which the head waits. */
+  heldSinceMs: number;
+  heldUntilMs: number;
+  reason: string;
+  nextReady: Lane | undefined;
+}
+
+/** One ownership of one partition. When the partition is lost this object is dead for good: late results are ignored. */
+export class OwnedPartition implements TopicPartition {
+  isOwned = true;
+  /** Undefined until the committed position is known. */
+  tracker: PartitionTracker | undefined;
+  /** Nothing was committed: the first batch says where the partition starts. */
+  isFresh = false;
+  readonly lanes = new Map<string, Lane>();
+  firstReady: Lane | undefined;
+  lastReady: Lane | undefined;
+  isQueued = false;
+  inFlight = 0;
+  windowRecords = 0;
+  windowBytes = 0;
+  /** Rises when there is something new to commit. */
+  version = 0;
+  committedVersion = 0;
+  private readonly abortion = new AbortController();
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+  ) {
+    // One signal serves all attempts of the partition: many listeners are no leak.
+    setMaxListeners(0, this.abortion.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.abortion.signal;
+  }
+
+  /** The partition is gone: attempts in flight are told, their results no longer count. */
+  lose(reason: Error): void {
+    this.isOwned = false;
+    // Timers and gates may still know the lanes; the records must not stay in memory with them.
+    for (const lane of this.lanes.values()) lane.head = undefined;
+    this.lanes.clear();
+    this.firstReady = undefined;
+    this.lastReady = undefined;
+    this.abortion.abort(reason);
+  }
+
+  abort(reason: Error): void {
+    this.abortion.abort(reason);
+  }
+}

@@ -1,0 +1,98 @@
+import type { TopicDefinition } from '@tributary/contracts';
+import type { Failure, Settlement } from '@tributary/domain';
+import type { IncomingRecord } from '../records.js';
+import type { GateSnapshot } from './key-scheduler.js';
+import type { PauseSnapshot } from './pause-registry.js';
+
+export interface Attempt {
+  /** From 1. Waiting behind a gate charges none. */
+  readonly number: number;
+  /** Epoch milliseconds of the first failed attempt; undefined when none failed yet (or this process does not know of it). */
+  readonly firstFailureMs: number | undefined;
+  /** Aborted when the partition is lost or the process must stop now. What the handler returns afterwards does not count. */
+  readonly signal: AbortSignal;
+}
+
+/** Decides what becomes of one record. The span of the attempt is active while it runs. */
+export type RecordHandler = (record: IncomingRecord, attempt: Attempt) => Promise<Settlement>;
+
+export interface ConsumeOptions {
+  readonly group: string;
+  /** Records of one lane go one after the other, in order. Default: the key; records without a key share a lane. */
+  readonly lane?: (record: IncomingRecord) => string;
+  /** Attempts at the same time in this process. Default 64. */
+  readonly concurrency?: number;
+  /** Records of one partition in memory, above which it is not fetched. Default 2000. */
+  readonly maxWindowRecords?: number;
+  /** Bytes of one partition in memory, above which it is not fetched. Default 8 MiB. */
+  readonly maxWindowBytes?: number;
+  /** `none`: records of one lane run at the same time too. Default `key`. */
+  readonly ordering?: 'key' | 'none';
+  readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);
+  /** Which records wait together at a gate. Default: the `x-connection-id` header, else the lane. */
+  readonly gateScope?: (record: IncomingRecord) => string;
+  /** Called after the record is safe in the dead-letter topic, before its offset may be committed. Called again if it fails. */
+  readonly onDeadLetter?: (record: IncomingRecord, failure: Failure) => Promise<void>;
+}
+
+export type SettlementKind = Settlement['to'] | 'put-back' | 'lost';
+
+/** For metrics. Called often: must be quick and must not throw. */
+export interface RuntimeObserver {
+  attempted?(facts: AttemptedFacts): void;
+  committed?(facts: { group: string; partitions: number; durationMs: number; metadataCharacters: number }): void;
+  commitFailed?(facts: { group: string; error: unknown }): void;
+  deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
+  assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
+}
+
+export interface AttemptedFacts {
+  readonly group: string;
+  readonly topic: string;
+  readonly attempt: number;
+  /** `put-back`: our infrastructure failed, no attempt was charged. `lost`: the partition went away meanwhile. */
+  readonly settlement: SettlementKind;
+  readonly durationMs: number;
+}
+
+export interface PartitionSnapshot {
+  readonly topic: string;
+  readonly partition: number;
+  /** Undefined while its committed position is being read. */
+  readonly watermark: number | undefined;
+  /** Known offsets end here. */
+  readonly knownEnd: number | undefined;
+  readonly windowRecords: number;
+  readonly windowBytes: number;
+  readonly inFlight: number;
+  /** Bytes the completion map can grow to, before base64. */
+  readonly mapBytes: number;
+  /** Epoch milliseconds of the timestamp of the oldest record that is not finished. */
+  readonly oldestUnfinishedMs: number | undefined;
+}
+
+export interface HeldLaneSnapshot {
+  readonly topic: string;
+  readonly partition: number;
+  readonly lane: string;
+  readonly offset: string;
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** Undefined: until a scope is resumed. */
+  readonly untilMs: number | undefined;
+  readonly attempts: number;
+}
+
+export interface RuntimeSnapshot {
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly state: RuntimeState;
+  readonly running: number;
+  readonly partitions: readonly PartitionSnapshot[];
+  readonly heldLanes: readonly HeldLaneSnapshot[];
+  readonly gates: readonly GateSnapshot[];
+  readonly pauses: readonly PauseSnapshot[];
+}
+
+/** `ready`: the group assigned us our partitions, however many. */
+export type RuntimeState = 'new' | 'joining' | 'ready' | 'stopping' | 'stopped' | 'failed';

@@ -1,0 +1,40 @@
+import type { Entry, Lane, OwnedPartition } from './owned-partition.js';
+import type { HeldLaneSnapshot, PartitionSnapshot } from './runtime-options.js';
+
+export function snapshotPartition(owner: OwnedPartition): PartitionSnapshot {
+  const { topic, partition, tracker, windowRecords, windowBytes, inFlight } = owner;
+  return {
+    topic,
+    partition,
+    watermark: tracker?.watermark,
+    knownEnd: tracker?.knownEnd,
+    windowRecords,
+    windowBytes,
+    inFlight,
+    mapBytes: tracker?.mapBytes ?? 0,
+    oldestUnfinishedMs: oldestUnfinished(owner),
+  };
+}
+
+function oldestUnfinished(owner: OwnedPartition): number | undefined {
+  let oldest: Entry | undefined;
+  for (const { head } of owner.lanes.values()) {
+    if (head && (!oldest || head.position < oldest.position)) oldest = head;
+  }
+  return oldest?.record.timestampMs;
+}
+
+export function snapshotHeldLanes(owner: OwnedPartition): HeldLaneSnapshot[] {
+  return [...owner.lanes.values()].filter(isHeld).map((lane) => ({
+    topic: owner.topic,
+    partition: owner.partition,
+    lane: lane.key,
+    offset: String(lane.head?.record.offset),
+    reason: lane.reason,
+    sinceMs: lane.heldSinceMs,
+    untilMs: Number.isFinite(lane.heldUntilMs) ? lane.heldUntilMs : undefined,
+    attempts: lane.head?.attempts ?? 0,
+  }));
+}
+
+const isHeld = ({ state }: Lane): boolean => state === 'held' || state === 'gated';

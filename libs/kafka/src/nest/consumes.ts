@@ -1,0 +1,60 @@
+import { EventPattern } from '@nestjs/microservices';
+import type { TopicDefinition } from '@tributary/contracts';
+import type { Attempt, ConsumeOptions, RecordHandler } from '../consumer/runtime-options.js';
+import type { IncomingRecord } from '../records.js';
+
+/** Routes `@Consumes` handlers to `KafkaRuntimeServer` and to no other transport. */
+export const kafkaRuntimeTransport = Symbol('tributary.kafka-runtime');
+
+type OneOrMany = TopicDefinition | readonly TopicDefinition[];
+
+/** What a `@Consumes` says, evaluated when the process starts. */
+export interface Subscription {
+  /** `RouterConsumer.handle`, for messages. */
+  readonly handlerName: string;
+  readonly topics: () => OneOrMany;
+  readonly options: () => ConsumeOptions;
+}
+
+/** Passed through Nest once at start-up instead of a record: the decorated method answers with itself, bound to its instance. */
+export class BindRequest {
+  handler: RecordHandler | undefined;
+}
+
+export interface ConsumesExtras {
+  readonly subscription: Subscription;
+}
+
+let count = 0;
+
+/**
+ * Binds a method `(record, attempt) => Promise<Settlement>` to topics. Nest finds and builds the class; records do not pass through
+ * Nest's guards, pipes, interceptors and filters, so results and errors reach the runtime as they are. The class must not be
+ * request-scoped.
+ *
+ * @param topics one or several, or a factory that runs at start-up, for topics that are known only then.
+ */
+export function Consumes(
+  topics: OneOrMany | (() => OneOrMany),
+  options: ConsumeOptions | (() => ConsumeOptions),
+): MethodDecorator {
+  return (target, key, descriptor) => {
+    const method = descriptor.value as unknown as RecordHandler;
+    const bindable = function (this: unknown, record: IncomingRecord | BindRequest, attempt: Attempt) {
+      if (!(record instanceof BindRequest)) return method.call(this, record, attempt);
+      record.handler = method.bind(this);
+      return undefined;
+    };
+    const bindableDescriptor = { ...descriptor, value: bindable };
+    const subscription: Subscription = {
+      handlerName: `${target.constructor.name}.${String(key)}`,
+      topics: typeof topics === 'function' ? topics : () => topics,
+      options: typeof options === 'function' ? options : () => options,
+    };
+    // A pattern of its own for each: topics may be unknown until the process starts.
+    count += 1;
+    const extras: ConsumesExtras = { subscription };
+    EventPattern(`consumes-${count}`, kafkaRuntimeTransport, extras)(target, key, bindableDescriptor as never);
+    return bindableDescriptor as unknown as typeof descriptor;
+  };
+}
