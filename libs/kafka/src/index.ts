@@ -1,3 +1,6 @@
+export { CompactedTopicReader, type CompactedTopicReaderOptions } from './admin/compacted-topic-reader.js';
+export { type GroupOffset, type PartitionRange, TopicAdmin } from './admin/topic-admin.js';
+export * from './admin/topic-plan.js';
 export * from './connection/client.js';
 export * from './connection/clock.js';
 export * from './connection/logger.js';

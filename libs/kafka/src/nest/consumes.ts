@@ -12,13 +12,15 @@ type OneOrMany = TopicDefinition | readonly TopicDefinition[];
 export interface Subscription {
   /** `RouterConsumer.handle`, for messages. */
   readonly handlerName: string;
-  readonly topics: () => OneOrMany;
-  readonly options: () => ConsumeOptions;
+  readonly topics: (consumer: never) => OneOrMany;
+  /** Given the instance of the consumer's class, whose injected parts the options may use. */
+  readonly options: (consumer: never) => ConsumeOptions;
 }
 
 /** Passed through Nest once at start-up instead of a record: the decorated method answers with itself, bound to its instance. */
 export class BindRequest {
   handler: RecordHandler | undefined;
+  consumer: unknown;
 }
 
 export interface ConsumesExtras {
@@ -32,17 +34,19 @@ let count = 0;
  * Nest's guards, pipes, interceptors and filters, so results and errors reach the runtime as they are. The class must not be
  * request-scoped.
  *
- * @param topics one or several, or a factory that runs at start-up, for topics that are known only then.
+ * @param topics one or several, or a factory that runs at start-up, for topics that are known only then; it is given the consumer.
+ * @param options or a factory that runs at start-up and is given the consumer with its injected parts.
  */
-export function Consumes(
-  topics: OneOrMany | (() => OneOrMany),
-  options: ConsumeOptions | (() => ConsumeOptions),
+export function Consumes<Consumer = unknown>(
+  topics: OneOrMany | ((consumer: Consumer) => OneOrMany),
+  options: ConsumeOptions | ((consumer: Consumer) => ConsumeOptions),
 ): MethodDecorator {
   return (target, key, descriptor) => {
     const method = descriptor.value as unknown as RecordHandler;
     const bindable = function (this: unknown, record: IncomingRecord | BindRequest, attempt: Attempt) {
       if (!(record instanceof BindRequest)) return method.call(this, record, attempt);
       record.handler = method.bind(this);
+      record.consumer = this;
       return undefined;
     };
     const bindableDescriptor = { ...descriptor, value: bindable };

@@ -123,11 +123,11 @@ async function bind(handler: MessageHandler): Promise<Binding> {
       `${subscription.handlerName} could not be bound: it must not be request-scoped, nor stand behind a global guard, pipe or interceptor`,
     );
   }
-  const topics = subscription.topics();
+  const topics = subscription.topics(request.consumer as never);
   return {
     subscription,
     topics: Array.isArray(topics) ? topics : [topics as TopicDefinition],
-    options: subscription.options(),
+    options: subscription.options(request.consumer as never),
     handler: request.handler,
   };
 }

@@ -1,0 +1,124 @@
+import type { TopicDefinition } from '@tributary/contracts';
+import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import type { KafkaClient } from '../connection/client.js';
+import { isUnknownTopic } from '../connection/kafka-errors.js';
+import { planTopics, type TopicPlan, type TopicPlanOptions, type TopicState } from './topic-plan.js';
+
+export interface PartitionRange {
+  readonly partition: number;
+  /** First offset that is retained. */
+  readonly low: number;
+  /** Offset of the next record. */
+  readonly high: number;
+}
+
+export interface GroupOffset {
+  readonly topic: string;
+  readonly partition: number;
+  /** Undefined: nothing was committed. */
+  readonly offset: number | undefined;
+  /** The completion map; see `decodeCompletionMap`. */
+  readonly metadata: string;
+}
+
+/** Looks at topics and groups and creates topics that are missing. Connects when first asked; `close` it. */
+export class TopicAdmin {
+  private admin: Admin | undefined;
+
+  constructor(private readonly client: KafkaClient) {}
+
+  /** The topics of the catalogue that exist, by name. */
+  async describe(catalogue: readonly TopicDefinition[]): Promise<Map<string, TopicState>> {
+    const admin = await this.connected();
+    const existing = new Set(await admin.listTopics());
+    const names = catalogue.map(({ name }) => name).filter((name) => existing.has(name));
+    if (names.length === 0) return new Map();
+    const { topics } = await admin.fetchTopicMetadata({ topics: names });
+    const configs = await this.configsOf(admin, names);
+    return new Map(
+      topics.map(({ name, partitions }) => [
+        name,
+        {
+          name,
+          partitions: partitions.length,
+          replication: partitions[0]?.replicas.length ?? 0,
+          configs: configs.get(name) ?? {},
+        },
+      ]),
+    );
+  }
+
+  async plan(catalogue: readonly TopicDefinition[], options: TopicPlanOptions = {}): Promise<TopicPlan> {
+    return planTopics(catalogue, await this.describe(catalogue), options);
+  }
+
+  /** Creates what the plan says and waits until every new topic can be written. */
+  async apply({ create }: TopicPlan): Promise<void> {
+    if (create.length === 0) return;
+    const admin = await this.connected();
+    await admin.createTopics({
+      waitForLeaders: true,
+      timeout: 30_000,
+      topics: create.map(({ topic, partitions, replication, configs }) => ({
+        topic: topic.name,
+        numPartitions: partitions,
+        replicationFactor: replication,
+        configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      })),
+    });
+  }
+
+  /** @returns undefined when the topic does not exist. */
+  async offsets(topic: string): Promise<PartitionRange[] | undefined> {
+    const admin = await this.connected();
+    try {
+      const ranges = await admin.fetchTopicOffsets(topic);
+      return ranges
+        .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+        .sort((a, b) => a.partition - b.partition);
+    } catch (error) {
+      if (isUnknownTopic(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async groupOffsets(group: string, topics: readonly string[]): Promise<GroupOffset[]> {
+    const admin = await this.connected();
+    const answer = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
+    return answer.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset, metadata }) => ({
+        topic,
+        partition,
+        offset: Number(offset) < 0 ? undefined : Number(offset),
+        metadata: metadata ?? '',
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    const { admin } = this;
+    this.admin = undefined;
+    await admin?.disconnect();
+  }
+
+  private async connected(): Promise<Admin> {
+    if (this.admin) return this.admin;
+    const admin = this.client.newAdmin();
+    await admin.connect();
+    this.admin = admin;
+    return admin;
+  }
+
+  private async configsOf(admin: Admin, names: readonly string[]): Promise<Map<string, Record<string, string>>> {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [
+        resourceName,
+        Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      ]),
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LocalStack, startLocalStack } from '../../../../tools/local-stack/index.js';
+
+/** A broker of its own that a test stops and starts again, on the same port and data. */
+export class StoppableKafka {
+  private stack: LocalStack | undefined;
+
+  private constructor(
+    private readonly dataDir: string,
+    private readonly port: number,
+  ) {}
+
+  /** Reserves a place; the broker is not started. */
+  static async create(): Promise<StoppableKafka> {
+    return new StoppableKafka(await mkdtemp(join(tmpdir(), 'tributary-kafka-')), await freePort());
+  }
+
+  get brokers(): string[] {
+    return [`127.0.0.1:${this.port}`];
+  }
+
+  async start(): Promise<void> {
+    this.stack = await startLocalStack({ dataDir: this.dataDir, parts: ['kafka'], ports: { kafka: this.port } });
+  }
+
+  async stop(): Promise<void> {
+    await this.stack?.stop();
+    this.stack = undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
