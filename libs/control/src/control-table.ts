@@ -85,12 +85,10 @@ export async function followControlTables(
       const table = tables[name] as ControlTable<unknown>;
       return follow(topic, async (key, value) => {
         if (value === null) return table.put(key, undefined);
-        try {
-          table.put(key, await decode(value, record));
-        } catch (error) {
-          if ((error as { retryable?: boolean }).retryable) throw error;
-          onUnreadable(name, key, error as Error);
-        }
+        const row = await untilAnswered(() => decode(value, record)).catch((error: Error) => {
+          onUnreadable(name, key, error);
+        });
+        if (row !== undefined) table.put(key, row);
       });
     }),
   );
@@ -100,4 +98,18 @@ export async function followControlTables(
       await Promise.all(followed.map((one) => one.close()));
     },
   };
+}
+
+const pauseMs = 500;
+
+/** Repeats while the registry is away: a table that left a row out would be wrong for good. */
+async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { retryable?: boolean }).retryable !== true) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
 }

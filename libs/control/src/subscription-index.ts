@@ -25,7 +25,11 @@ export class SubscriptionIndex {
   private readonly byId = new Map<string, IndexedSubscription>();
   private readonly byType = new Map<string, Map<string, IndexedSubscription>>();
 
-  constructor(private readonly targetOf: (connectionId: string) => Target | undefined) {}
+  /** @param destinations slugs that this build can serve: only their topics exist. */
+  constructor(
+    private readonly targetOf: (connectionId: string) => Target | undefined,
+    private readonly destinations: readonly string[],
+  ) {}
 
   put(id: string, row: Subscription | undefined): void {
     this.remove(id);
@@ -75,6 +79,9 @@ export class SubscriptionIndex {
     const target = this.targetOf(row.to);
     if (!target) return `inactive: connection ${row.to} does not exist`;
     if (!target.destination) return `inactive: connection ${row.to} is not a destination`;
+    if (!this.destinations.includes(target.destination)) {
+      return `inactive: destination ${target.destination} is not known to this build`;
+    }
     if (target.tenant !== row.tenant) return `inactive: connection ${row.to} belongs to another tenant`;
     if (filterProblem !== undefined) return `inactive: filter ${filterProblem}`;
     if (!filter) return undefined;

@@ -9,4 +9,5 @@ export * from './publish-receiver.js';
 export * from './rejection-log.js';
 export * from './request-budget.js';
 export * from './router-stage.js';
+export * from './suspender.js';
 export * from './webhook-receiver.js';

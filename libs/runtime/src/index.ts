@@ -1,3 +1,6 @@
+export * from './consumer-app.js';
 export * from './health.js';
 export * from './health-server.js';
+export * from './nest-logger.js';
+export * from './platform.js';
 export * from './run-service.js';

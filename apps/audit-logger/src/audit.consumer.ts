@@ -1,0 +1,25 @@
+import { Controller, Inject } from '@nestjs/common';
+import { deadLetterTopicOf, topics } from '@tributary/contracts';
+import type { Settlement } from '@tributary/domain';
+import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { LedgerStage } from '@tributary/pipeline';
+import { CONCURRENCY } from './tokens.js';
+
+@Controller()
+export class AuditConsumer {
+  constructor(
+    @Inject(LedgerStage) private readonly stage: LedgerStage,
+    @Inject(CONCURRENCY) private readonly concurrency: number,
+  ) {}
+
+  // Rows are identified by offset, so their order does not matter and many go in one statement.
+  @Consumes<AuditConsumer>(topics.audit, ({ concurrency }) => ({
+    group: 'audit-logger',
+    ordering: 'none',
+    concurrency,
+    deadLetterTopic: deadLetterTopicOf(topics.audit),
+  }))
+  handle(record: IncomingRecord): Promise<Settlement> {
+    return this.stage.handle(record);
+  }
+}

@@ -1,0 +1,11 @@
+import { databaseSettings, integer } from '@tributary/config';
+
+export const auditLoggerSettings = {
+  ...databaseSettings,
+  concurrency: integer(
+    'CONCURRENCY',
+    'Audit records in memory at the same time: the largest batch that can form.',
+    4000,
+    1,
+  ),
+} as const;

@@ -1,0 +1,12 @@
+import { integer, kekSettings, list, text } from '@tributary/config';
+
+export const connectorSettings = {
+  ...kekSettings,
+  destination: text('DESTINATION', 'Slug of the destination that this connector serves, for example slack.'),
+  egressAllow: list(
+    'EGRESS_ALLOW',
+    'Networks (CIDR) that may be called although they are loopback or private; for development and tests.',
+    { fallback: '' },
+  ),
+  concurrency: integer('CONCURRENCY', "Attempts at the same time; 0 for the destination's own limit.", 0),
+} as const;

@@ -1,0 +1,46 @@
+import { Database, Inbox } from '@tributary/persistence';
+import { ClaimBatcher, realSurroundings } from '@tributary/pipeline';
+import { registry } from '@tributary/registry';
+import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
+import { InboxCleaner } from './inbox-cleaner.js';
+import { NormalizerModule } from './normalizer.module.js';
+import { normalizerSettings } from './settings.js';
+
+await runService({
+  name: 'normalizer',
+  settings: normalizerSettings,
+  start: async (context) => {
+    const { settings, logger, metrics, actor } = context;
+    const platform = connectPlatform(context);
+    const followed = await platform.followTables(['connections']);
+    const database = new Database({
+      url: settings.databaseUrl,
+      applicationName: 'tributary-normalizer',
+      maxConnections: 4,
+      onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
+    });
+    const inbox = new Inbox(database);
+    const cleaner = new InboxCleaner(inbox, settings.inboxDays, logger);
+    cleaner.start();
+    const batcher = new ClaimBatcher((claims) => inbox.claim(claims));
+    const module = NormalizerModule.with(
+      {
+        codec: platform.codec,
+        writer: platform.producer,
+        audit: platform.audit,
+        claim: (claims) => batcher.claim(claims),
+        sourceOf: (slug) => registry.sources.get(slug),
+        connectionOf: (id) => followed.tables.connections.get(id),
+        surroundings: realSurroundings,
+        actor,
+        onOutcome: (source, outcome) => metrics.add('events.normalized', 1, { source, outcome }),
+      },
+      settings.concurrency,
+    );
+    return startConsumerApp(context, {
+      platform,
+      module,
+      closeAfter: [async () => cleaner.stop(), () => followed.close(), () => database.close()],
+    });
+  },
+});

@@ -1,0 +1,37 @@
+import { Controller, Inject } from '@nestjs/common';
+import { deadLetterTopicOf, retryTopicOf, topicFamilies } from '@tributary/contracts';
+import type { Settlement } from '@tributary/domain';
+import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { NormalizerStage } from '@tributary/pipeline';
+import { registry } from '@tributary/registry';
+import { CONCURRENCY } from './tokens.js';
+
+const rawTopics = () => [...registry.sources.keys()].map(topicFamilies.raw);
+
+/** Raw records of every source, and those that an operator sent through again. */
+@Controller()
+export class RawConsumer {
+  constructor(
+    @Inject(NormalizerStage) private readonly stage: NormalizerStage,
+    @Inject(CONCURRENCY) private readonly concurrency: number,
+  ) {}
+
+  @Consumes<RawConsumer>(
+    () => rawTopics().flatMap((topic) => [topic, retryTopicOf(topic)]),
+    ({ stage, concurrency }) => ({
+      group: 'normalizer',
+      concurrency,
+      deadLetterTopic: deadLetterTopicFor,
+      onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
+    }),
+  )
+  handle(record: IncomingRecord): Promise<Settlement> {
+    return this.stage.handle(record);
+  }
+}
+
+function deadLetterTopicFor({ topic }: IncomingRecord) {
+  const origin = rawTopics().find(({ name }) => topic === name || topic === `${name}.retry`);
+  if (!origin) throw new TypeError(`${topic} is no raw topic`);
+  return deadLetterTopicOf(origin);
+}

@@ -1,0 +1,2 @@
+/** Raw records handled at the same time. */
+export const CONCURRENCY = Symbol('concurrency');

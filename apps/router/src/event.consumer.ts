@@ -1,0 +1,37 @@
+import { Controller, Inject } from '@nestjs/common';
+import { deadLetterTopicOf, domains, retryTopicOf, topicFamilies } from '@tributary/contracts';
+import type { Settlement } from '@tributary/domain';
+import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { RouterStage } from '@tributary/pipeline';
+import { CONCURRENCY } from './tokens.js';
+
+const group = 'router';
+const eventTopics = domains.map(topicFamilies.events);
+
+/** Canonical events of every domain, and those that an operator sent through again. */
+@Controller()
+export class EventConsumer {
+  constructor(
+    @Inject(RouterStage) private readonly stage: RouterStage,
+    @Inject(CONCURRENCY) private readonly concurrency: number,
+  ) {}
+
+  @Consumes<EventConsumer>(
+    eventTopics.flatMap((topic) => [topic, retryTopicOf(topic, group)]),
+    ({ stage, concurrency }) => ({
+      group,
+      concurrency,
+      deadLetterTopic: deadLetterTopicFor,
+      onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
+    }),
+  )
+  handle(record: IncomingRecord): Promise<Settlement> {
+    return this.stage.handle(record);
+  }
+}
+
+function deadLetterTopicFor({ topic }: IncomingRecord) {
+  const origin = eventTopics.find(({ name }) => topic === name || topic === `${name}.${group}.retry`);
+  if (!origin) throw new TypeError(`${topic} is no events topic`);
+  return deadLetterTopicOf(origin, group);
+}

@@ -1,0 +1,42 @@
+import { SubscriptionIndex } from '@tributary/control';
+import { realSurroundings } from '@tributary/pipeline';
+import { registry } from '@tributary/registry';
+import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
+import { RouterModule } from './router.module.js';
+import { routerSettings } from './settings.js';
+
+await runService({
+  name: 'router',
+  settings: routerSettings,
+  start: async (context) => {
+    const { settings, logger, metrics, actor } = context;
+    const platform = connectPlatform(context);
+    const followed = await platform.followTables(['connections', 'subscriptions']);
+    const { connections, subscriptions } = followed.tables;
+    const index = new SubscriptionIndex(
+      (id) => {
+        const row = connections.get(id);
+        return row && { tenant: row.tenant, destination: row.destination };
+      },
+      [...registry.destinations.keys()],
+    );
+    for (const [id, row] of subscriptions.all()) index.put(id, row);
+    subscriptions.onChange((id, row) => {
+      index.put(id, row);
+      logger.info({ subscription: id, removed: row === undefined }, 'subscription.changed');
+    });
+    const module = RouterModule.with(
+      {
+        codec: platform.codec,
+        writer: platform.producer,
+        audit: platform.audit,
+        subscriptions: index,
+        surroundings: realSurroundings,
+        actor,
+        onPlanned: (destination) => metrics.add('deliveries.planned', 1, { destination }),
+      },
+      settings.concurrency,
+    );
+    return startConsumerApp(context, { platform, module, closeAfter: [() => followed.close()] });
+  },
+});

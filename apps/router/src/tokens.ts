@@ -1,0 +1,2 @@
+/** Events handled at the same time. */
+export const CONCURRENCY = Symbol('concurrency');

@@ -1,0 +1,62 @@
+import { type Suspension, topics } from '@tributary/contracts';
+import type { ControlTable } from '@tributary/control';
+import { operatedRecord } from '@tributary/domain';
+import type { AuditTrail } from './audit-trail.js';
+import type { RecordCodec, RecordWriter, Surroundings } from './ports.js';
+
+export interface SuspenderPorts {
+  readonly table: Pick<ControlTable<Suspension>, 'get'>;
+  readonly codec: Pick<RecordCodec, 'encode'>;
+  readonly writer: RecordWriter;
+  readonly audit: AuditTrail;
+  readonly surroundings: Pick<Surroundings, 'nowMs'>;
+  readonly actor: string;
+}
+
+/** Makes known that a connection waits for a person: in the control topic, to operators, and in the audit trail. */
+export class Suspender {
+  private readonly running = new Map<string, Promise<void>>();
+
+  constructor(private readonly ports: SuspenderPorts) {}
+
+  /** Durable when it returns. Many records of one connection fail at once; it is suspended once. */
+  suspend(connectionId: string, tenant: string, reason: string): Promise<void> {
+    if (this.ports.table.get(connectionId)) return Promise.resolve();
+    const running = this.running.get(connectionId);
+    if (running) return running;
+    const suspending = this.write(connectionId, tenant, reason).finally(() => this.running.delete(connectionId));
+    this.running.set(connectionId, suspending);
+    return suspending;
+  }
+
+  private async write(connectionId: string, tenant: string, reason: string): Promise<void> {
+    const { codec, writer, audit, surroundings, actor } = this.ports;
+    const nowMs = surroundings.nowMs();
+    const row: Suspension = { connectionId, reason, suspendedBy: actor, suspendedAt: nowMs, until: null, version: 1 };
+    const value = await codec.encode(topics.suspensions.name, 'tributary.control.Suspension', row);
+    await writer.send({ topic: topics.suspensions.name, key: connectionId, value, timestampMs: nowMs });
+    const event = {
+      kind: 'connection.suspended',
+      severity: 'critical',
+      subject: connectionId,
+      message: `connection ${connectionId} is suspended: ${reason}. Mend it, then run: tributary resume ${connectionId}`,
+      tenant,
+      occurredAt: nowMs,
+      details: {},
+    };
+    const notice = await codec.encode(topics.operations.name, 'tributary.operations.OperationsEvent', event);
+    await writer.send({ topic: topics.operations.name, key: connectionId, value: notice, timestampMs: nowMs });
+    await audit.write(
+      operatedRecord({
+        action: 'suspended',
+        entity: `connection:${connectionId}`,
+        connectionId,
+        tenant,
+        reason,
+        actor,
+        occurredAtMs: nowMs,
+        identity: String(nowMs),
+      }),
+    );
+  }
+}
