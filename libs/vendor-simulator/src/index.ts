@@ -1,0 +1,3 @@
+export * from './senders/faults.js';
+export * from './senders/send.js';
+export * from './senders/sender.js';
