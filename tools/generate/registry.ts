@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 
 const generatedFile = 'libs/registry/src/generated/definitions.ts';
 
+type Kind = 'sources' | 'destinations';
+
 interface Found {
   readonly folder: string;
   /** Name of the exported definition. */
@@ -32,7 +34,7 @@ export async function generateRegistry(options: {
   return [generatedFile];
 }
 
-function find(root: string, kind: 'sources' | 'destinations', maker: string): readonly Found[] {
+function find(root: string, kind: Kind, maker: string): readonly Found[] {
   const parent = join(root, 'libs', kind);
   return readdirSync(parent, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -49,9 +51,6 @@ function exportedName(file: string, maker: string): string {
 }
 
 function renderDefinitions(sources: readonly Found[], destinations: readonly Found[]): string {
-  const importsOf = (kind: string, found: readonly Found[]) =>
-    found.map(({ folder, name }) => `import { ${name} } from '@tributary/${kind}/${folder}';`);
-  const listOf = (found: readonly Found[]) => found.map(({ name }) => `  ${name},`);
   return [
     '// Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.',
     "import type { DestinationDefinition, SourceDefinition } from '@tributary/connector-kit';",
@@ -59,12 +58,18 @@ function renderDefinitions(sources: readonly Found[], destinations: readonly Fou
     ...importsOf('sources', sources),
     '',
     'export const sources: readonly SourceDefinition[] = [',
-    ...listOf(sources),
+    ...sources.map((found) => `  ${aliasOf('sources', found)},`),
     '];',
     '',
     'export const destinations: readonly DestinationDefinition[] = [',
-    ...listOf(destinations),
+    ...destinations.map((found) => `  ${aliasOf('destinations', found)},`),
     '];',
     '',
   ].join('\n');
 }
+
+const importsOf = (kind: Kind, found: readonly Found[]): readonly string[] =>
+  found.map((one) => `import { ${one.name} as ${aliasOf(kind, one)} } from '@tributary/${kind}/${one.folder}';`);
+
+// A vendor can be a source and a destination, under one name.
+const aliasOf = (kind: Kind, { name }: Found): string => `${name}${kind === 'sources' ? 'Source' : 'Destination'}`;

@@ -54,7 +54,9 @@ describe('the generator of the registry', () => {
     expect(await generateRegistry({ check: true, root })).toEqual([file]);
     expect(await generateRegistry({ check: false, root })).toEqual([file]);
     expect(await generateRegistry({ check: true, root })).toEqual([]);
-    expect(readFileSync(join(root, file), 'utf8')).toContain("import { acme } from '@tributary/sources/acme';");
+    expect(readFileSync(join(root, file), 'utf8')).toContain(
+      "import { acme as acmeSource } from '@tributary/sources/acme';",
+    );
   });
 
   it.each([
