@@ -1,6 +1,7 @@
 export { CompactedTopicReader, type CompactedTopicReaderOptions } from './admin/compacted-topic-reader.js';
 export { type GroupOffset, type PartitionRange, TopicAdmin } from './admin/topic-admin.js';
 export * from './admin/topic-plan.js';
+export { scanTopic, type TopicScanOptions } from './admin/topic-scan.js';
 export * from './connection/client.js';
 export * from './connection/clock.js';
 export * from './connection/logger.js';
@@ -23,4 +24,5 @@ export * from './producer/producer-errors.js';
 export { RecordProducer, type RecordProducerOptions } from './producer/record-producer.js';
 export * from './records.js';
 export { AvroSerde, type AvroSerdeOptions, type Decoded, subjectOf } from './serde/avro-serde.js';
+export { SchemaAdmin, type SchemaStep } from './serde/schema-admin.js';
 export * from './serde/serde-errors.js';

@@ -2,6 +2,8 @@ import { encodeCompletionMap, mapBytesAtMost, maxMapBytes, type OffsetRange } fr
 
 /** Admission stops here, so what is in flight always fits the map. */
 const mapBytesAdmitted = Math.floor(maxMapBytes * 0.75);
+/** Known records above the committed offset: a blocked record must not let memory and the cost of a commit grow without end. */
+const maxKnownAbove = 250_000;
 
 /**
  * Which offsets of one partition are known, finished and committable. A position is a running number of a known record, so that
@@ -57,12 +59,13 @@ export class PartitionTracker {
   /** False when `count` more records, the last of them at `offset`, might make the completion map too large. */
   canAdmit(offset: number, count = 1): boolean {
     const span = Math.max(this.mapEnd(), offset + 1) - this.committable;
+    if (this.offsets.length - this.head + count > maxKnownAbove) return false;
     return mapBytesAtMost(span, this.runsAtMost(count)) <= mapBytesAdmitted;
   }
 
   /** True when the map has become so small again that it is worth fetching more. */
   get hasRoom(): boolean {
-    return this.mapBytes <= mapBytesAdmitted / 2;
+    return this.mapBytes <= mapBytesAdmitted / 2 && this.offsets.length - this.head <= maxKnownAbove / 2;
   }
 
   /**

@@ -1,5 +1,4 @@
 import { deadLetterTopicOf, defineTopic, type TopicDefinition } from '@tributary/contracts';
-import type { Failure } from '@tributary/domain';
 import { createTopic, uniqueName } from '@tributary/testing';
 import type { KafkaClient } from '../connection/client.js';
 import { systemClock } from '../connection/clock.js';
@@ -9,7 +8,7 @@ import type { ConsumeOptions, RecordHandler, RuntimeObserver } from '../consumer
 import type { RecordProducer } from '../producer/record-producer.js';
 import { silentLogger } from './kafka-fixtures.js';
 
-export const aFailure: Failure = { errorClass: 'unavailable', reason: 'the destination was away', stage: 'send' };
+export { aFailure } from './failures.js';
 
 export interface TestTopic {
   readonly main: TopicDefinition;

@@ -1,9 +1,8 @@
 import { uniqueName } from '@tributary/testing';
 import type { KafkaMessage } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
-import type { Logger } from '../connection/logger.js';
 
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export { silentLogger } from './silent-logger.js';
 
 /** Everything a topic holds now, by `partition:offset`, each partition in order. */
 export async function readAll(client: KafkaClient, topic: string): Promise<Map<string, KafkaMessage>> {

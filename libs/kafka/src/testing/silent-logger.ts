@@ -1,0 +1,3 @@
+import type { Logger } from '../connection/logger.js';
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
