@@ -1,0 +1,74 @@
+import type { Database } from '@tributary/persistence';
+import type { DeadLetterState } from './dead-letters.js';
+
+/** One fact as the ledger has it, in the order of the story. */
+export interface StoryLine {
+  readonly occurredAt: Date;
+  readonly stage: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly attempt: number;
+  readonly connectionId: string | null;
+  readonly destination: string | null;
+  readonly deliveryId: string | null;
+  readonly eventSource: string | null;
+  readonly eventId: string | null;
+  readonly origin: string | null;
+  readonly reason: string | null;
+  readonly durationMs: number;
+  readonly traceId: string | null;
+}
+
+/** Questions about the ledger that operators ask. */
+export class LedgerReader {
+  constructor(private readonly database: Pick<Database, 'query'>) {}
+
+  /** Everything known about an event, by its id or the id of one of its deliveries. */
+  async story(id: string, atMost = 500): Promise<StoryLine[]> {
+    const rows = await this.database.query<Record<string, never>>(
+      `WITH about AS (
+         SELECT DISTINCT event_source, event_id FROM ledger.audit_record WHERE event_id = $1 OR delivery_id = $1)
+       SELECT f.* FROM ledger.fact f JOIN about USING (event_source, event_id)
+       ORDER BY f.event_source, f.occurred_at, f.audit_partition, f.audit_offset LIMIT $2`,
+      [id, atMost],
+    );
+    return rows.map(storyLine);
+  }
+
+  async deadLetterStates(topic: string): Promise<Map<string, DeadLetterState>> {
+    const rows = await this.database.query<{ entity: string; action: DeadLetterState }>(
+      `SELECT DISTINCT ON (entity) entity, action FROM ledger.audit_record
+       WHERE action IN ('redriven', 'discarded') AND entity LIKE $1 ORDER BY entity, occurred_at DESC`,
+      [`dead-letter:${topic.replaceAll(/[%_\\]/g, '\\$&')}/%`],
+    );
+    return new Map(rows.map(({ entity, action }) => [entity, action]));
+  }
+
+  /** Next offset that the ledger will take, by audit partition. */
+  async positions(): Promise<Map<number, number>> {
+    const rows = await this.database.query<{ audit_partition: number; next_offset: string }>(
+      'SELECT audit_partition, next_offset::text FROM ledger.position',
+    );
+    return new Map(rows.map((row) => [row.audit_partition, Number(row.next_offset)]));
+  }
+}
+
+function storyLine(row: Record<string, unknown>): StoryLine {
+  const origin = row.origin_topic === null ? null : `${row.origin_topic}/${row.origin_partition}/${row.origin_offset}`;
+  return {
+    occurredAt: row.occurred_at as Date,
+    stage: String(row.stage),
+    action: String(row.action),
+    outcome: String(row.outcome),
+    attempt: Number(row.attempt),
+    connectionId: row.connection_id as string | null,
+    destination: row.destination as string | null,
+    deliveryId: row.delivery_id as string | null,
+    eventSource: row.event_source as string | null,
+    eventId: row.event_id as string | null,
+    origin,
+    reason: row.reason as string | null,
+    durationMs: Number(row.duration_ms),
+    traceId: row.trace_id as string | null,
+  };
+}
