@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { decodeBase64, equalBytes, hmacSha256 } from '@tributary/connector-kit';
 
-export const publicKeyPrefix = 'whpk_';
+const publicKeyPrefix = 'whpk_';
 const secretPrefix = 'whsec_';
 const publicKeyBytes = 32;
 

@@ -34,7 +34,7 @@ export function headerValue(request: WebhookRequest, name: string): string | und
 }
 
 /** Both ways: a timestamp from the future would make a captured request good for longer. */
-export const toleranceSeconds = 300;
+const toleranceSeconds = 300;
 
 /** Refusal when Unix seconds, as text, are unreadable or too far from the time of receipt. */
 export function outsideWindow(timestamp: string, receivedAtMs: number): Refusal | undefined {

@@ -46,7 +46,7 @@ export async function sendWebhooks(order: SendOrder): Promise<readonly SendRepor
   return inOrder(jobs, order.concurrency ?? 1, ({ event, fault }) => sendOne(sender, event, fault, order));
 }
 
-export const samplesOf = (sender: VendorSender, count: number, prefix: string): readonly VendorEvent[] =>
+const samplesOf = (sender: VendorSender, count: number, prefix: string): readonly VendorEvent[] =>
   Array.from({ length: count }, (_, n) => sender.sample(n, prefix));
 
 async function sendOne(

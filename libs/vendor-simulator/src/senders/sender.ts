@@ -27,7 +27,7 @@ export interface VendorSender {
 }
 
 /** How many sample events in a row have one subject. */
-export const eventsPerSubject = 5;
+const eventsPerSubject = 5;
 
 export const subjectNumber = (n: number): number => Math.floor(n / eventsPerSubject);
 
