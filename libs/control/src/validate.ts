@@ -21,7 +21,7 @@ export interface Definitions {
 export interface KnownConnection {
   readonly id: string;
   readonly tenant: string;
-  readonly destination?: string | undefined;
+  readonly destination?: string | null | undefined;
 }
 
 /** Everything that is wrong with what files ask for, one sentence each. */

@@ -6,21 +6,43 @@ import { LedgerReader } from './ledger-reader.js';
 
 const lookAgainMs = 200;
 
+export interface ProofLimits {
+  /** Longest wait for the ledger to catch up. */
+  readonly waitMs: number;
+  readonly from: Date | null;
+  readonly to: Date | null;
+}
+
 /** Connects the proof to a cluster and a ledger. */
-export function proofPorts(admin: TopicAdmin, database: Database, waitMs: number): ProofPorts {
+export function proofPorts(admin: TopicAdmin, database: Database, limits: ProofLimits): ProofPorts {
   const ledger = new LedgerReader(database);
   return {
     query: (text, values, name) => database.query(text, values, name),
-    offsetsOf: (topic, group) => offsetsOf(admin, topic, group),
-    waitForLedger: () => ledgerReaches(admin, ledger, waitMs),
+    offsetsOf: (topic, group) => offsetsOf(admin, topic, group, limits),
+    waitForLedger: () => ledgerReaches(admin, ledger, limits.waitMs),
   };
 }
 
-async function offsetsOf(admin: TopicAdmin, topic: string, group: string): Promise<PartitionOffsets[]> {
+async function offsetsOf(
+  admin: TopicAdmin,
+  topic: string,
+  group: string,
+  { from, to }: ProofLimits,
+): Promise<PartitionOffsets[]> {
   // The group first: whatever it had committed by then is below the ends read afterwards.
   const committed = new Map((await admin.groupOffsets(group, [topic])).map((one) => [one.partition, one.offset]));
   const ranges = (await admin.offsets(topic)) ?? [];
-  return ranges.map((range) => ({ ...range, committed: committed.get(range.partition) }));
+  // The ledger's own offsets are proved whole: a missing row has no time.
+  if (topic === topics.audit.name)
+    return ranges.map((range) => ({ ...range, committed: committed.get(range.partition) }));
+  const first = from && (await admin.offsetsAt(topic, from.getTime()));
+  const end = to && (await admin.offsetsAt(topic, to.getTime()));
+  return ranges.map(({ partition, low, high }) => ({
+    partition,
+    low: Math.max(low, first?.get(partition) ?? low),
+    high: Math.min(high, end?.get(partition) ?? high),
+    committed: committed.get(partition),
+  }));
 }
 
 /** Waits until the ledger has every audit record that is in the topic now; false when that takes longer than the limit. */

@@ -95,6 +95,23 @@ export class TopicAdmin {
     );
   }
 
+  /** Offsets of the first record at or after a time, by partition; the end where there is none. */
+  async offsetsAt(topic: string, timeMs: number): Promise<Map<number, number>> {
+    const admin = await this.connected();
+    const found = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
+    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+  }
+
+  async cluster(): Promise<{ readonly cluster: string; readonly brokers: number }> {
+    const { clusterId, brokers } = await (await this.connected()).describeCluster();
+    return { cluster: clusterId, brokers: brokers.length };
+  }
+
+  async group(group: string): Promise<{ readonly state: string; readonly members: number }> {
+    const { groups } = await (await this.connected()).describeGroups([group]);
+    return { state: groups[0]?.state ?? 'Unknown', members: groups[0]?.members.length ?? 0 };
+  }
+
   async close(): Promise<void> {
     const { admin } = this;
     this.admin = undefined;

@@ -1,0 +1,98 @@
+import { migrate, pendingMigrations } from '@tributary/persistence';
+import { registry, topicsOf } from '@tributary/registry';
+import type { Command } from 'commander';
+import { acting, print } from '../run.js';
+import type { Session } from '../session.js';
+import { renderTable } from '../table.js';
+
+interface TopicOptions {
+  readonly partitions?: string;
+  readonly replication?: string;
+  readonly yes?: boolean;
+}
+
+const catalogue = () => topicsOf(registry);
+
+// Delivery, retry and dead-letter topics carry bytes that were encoded for another topic.
+const encodedTopics = () => catalogue().filter(({ name }) => !/^delivery\.|\.(retry|dlt)$/.test(name));
+
+export function addClusterCommands(program: Command): void {
+  const topics = program.command('topics').description('topics of the catalogue against the cluster');
+  topics
+    .command('list')
+    .description('the catalogue')
+    .action(() => {
+      const rows = catalogue().map((topic) => [topic.name, topic.partitions, topic.cleanup, topic.key, topic.owner]);
+      print(renderTable(['topic', 'partitions', 'cleanup', 'key', 'written by'], rows));
+    });
+  for (const name of ['plan', 'apply'] as const) {
+    topics
+      .command(name)
+      .description(
+        name === 'plan' ? 'show what apply would create' : 'create what is missing; never deletes, never shrinks',
+      )
+      .option('--partitions <n>', 'partitions of new topics of more than one')
+      .option('--replication <n>', 'replicas of new topics')
+      .option('--yes', 'do not ask')
+      .action(acting(program, (session, options: TopicOptions) => topicsCommand(session, options, name === 'apply')));
+  }
+  const schemas = program.command('schemas').description('Avro schemas of this release against the registry');
+  schemas
+    .command('list')
+    .description('records and versions')
+    .action(() => {
+      for (const { name, records } of encodedTopics()) for (const record of records) print(`${name}-${record}`);
+    });
+  for (const name of ['plan', 'register'] as const) {
+    schemas
+      .command(name)
+      .description(
+        name === 'plan'
+          ? 'show what register would add'
+          : 'register what is missing under FULL_TRANSITIVE; never deletes',
+      )
+      .option('--yes', 'do not ask')
+      .action(acting(program, (session) => schemasCommand(session, name === 'register')));
+  }
+  const database = program.command('database').description('tables of the ledger and the inbox');
+  for (const name of ['plan', 'migrate'] as const) {
+    database
+      .command(name)
+      .description(name === 'plan' ? 'show which migrations are missing' : 'run the missing migrations')
+      .option('--yes', 'do not ask')
+      .action(acting(program, (session) => databaseCommand(session, name === 'migrate')));
+  }
+}
+
+async function topicsCommand(session: Session, options: TopicOptions, apply: boolean): Promise<void> {
+  const plan = await session.admin.plan(catalogue(), {
+    ...(options.partitions && { partitions: Number(options.partitions) }),
+    ...(options.replication && { replication: Number(options.replication) }),
+  });
+  for (const { topic, partitions, replication } of plan.create)
+    print(`+ ${topic.name} (${partitions} partitions, ${replication} replicas)`);
+  for (const { topic, what, wanted, found } of plan.differences)
+    print(`! ${topic}: ${what} is ${found}, the catalogue says ${wanted}`);
+  print(`${plan.create.length} to create, ${plan.differences.length} that differ and are left alone`);
+  if (apply) await session.admin.apply(plan);
+}
+
+async function schemasCommand(session: Session, register: boolean): Promise<void> {
+  const steps = await session.schemas.plan(encodedTopics());
+  const missing = steps.filter((step) => !step.isRegistered);
+  for (const { subject, version } of missing) print(`+ ${subject} v${version}`);
+  print(`${missing.length} to register, ${steps.length - missing.length} registered`);
+  if (register) await session.schemas.apply(steps);
+}
+
+async function databaseCommand(session: Session, run: boolean): Promise<void> {
+  if (!run) {
+    const pending = await pendingMigrations(session.databaseUrl);
+    for (const name of pending) print(`+ ${name}`);
+    print(`${pending.length} migrations to run`);
+    return;
+  }
+  const ran = await migrate(session.databaseUrl);
+  for (const name of ran) print(`+ ${name}`);
+  print(`${ran.length} migrations ran`);
+}

@@ -1,0 +1,66 @@
+import { platformSettings, readSettings } from '@tributary/config';
+import { registry } from '@tributary/registry';
+import type { Command } from 'commander';
+import { acting, print } from '../run.js';
+import type { Session } from '../session.js';
+import { renderTable } from '../table.js';
+
+/** Consumer groups of a deployment. */
+const groups = () => [
+  'normalizer',
+  'router',
+  'audit-logger',
+  ...[...registry.destinations.keys()].map((slug) => `connector-${slug}`),
+];
+
+export function addHealthCommand(program: Command): void {
+  program
+    .command('health')
+    .description('is everything up: Kafka, registry, database, consumer groups and, by address, services')
+    .option('--service <url...>', 'base addresses of services to ask for readiness')
+    .action(acting(program, healthCommand));
+}
+
+async function healthCommand(session: Session, options: { service?: string[] }): Promise<void> {
+  const checks: Array<readonly [string, Promise<string>]> = [
+    ['kafka', kafka(session)],
+    ['schema registry', reachable(`${readSettings(platformSettings).registryUrl.replace(/\/$/, '')}/subjects`)],
+    ['database', database(session)],
+    ...groups().map((group) => [`group ${group}`, groupState(session, group)] as const),
+    ...(options.service ?? []).map((url) => [url, reachable(new URL('/health/ready', url).href)] as const),
+  ];
+  const rows = await Promise.all(
+    checks.map(async ([name, check]) => {
+      try {
+        return [name, 'up', await check] as const;
+      } catch (error) {
+        process.exitCode = 1;
+        return [name, 'DOWN', (error as Error).message] as const;
+      }
+    }),
+  );
+  print(renderTable(['what', 'state', 'detail'], rows));
+}
+
+async function kafka(session: Session): Promise<string> {
+  const { cluster, brokers } = await session.admin.cluster();
+  return `${brokers} brokers, cluster ${cluster}`;
+}
+
+async function database(session: Session): Promise<string> {
+  const rows = await session.database.query<{ version: string }>('SHOW server_version', []);
+  return `PostgreSQL ${Object.values(rows[0] ?? {})[0] ?? ''}`;
+}
+
+async function reachable(url: string): Promise<string> {
+  const reply = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+  const body = (await reply.text()).slice(0, 200);
+  if (!reply.ok) throw new Error(`answers ${reply.status}: ${body}`);
+  return `answers ${reply.status}`;
+}
+
+async function groupState(session: Session, group: string): Promise<string> {
+  const { state, members } = await session.admin.group(group);
+  if (members === 0) throw new Error(`has no member (${state}); is the service running?`);
+  return `${state}, ${members} members`;
+}

@@ -1,0 +1,131 @@
+import {
+  ControlWriter,
+  type Integrations,
+  type Plan,
+  planIntegrations,
+  readIntegrationFiles,
+  validateIntegrations,
+} from '@tributary/control';
+import { registry } from '@tributary/registry';
+import type { Command } from 'commander';
+import { acting, CommandFailure, print } from '../run.js';
+import type { Session } from '../session.js';
+
+interface Options {
+  readonly file: string[];
+  readonly prune?: boolean;
+  readonly reason: string;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+export function addIntegrationCommands(program: Command): void {
+  program
+    .command('plan')
+    .description('show what apply would change')
+    .requiredOption('-f, --file <path>', 'YAML file or folder; may be repeated', collect)
+    .option('--prune', 'delete what is applied and in no file')
+    .action(
+      acting(program, async (session, options: Options) => {
+        showPlan((await makePlan(session, options)).plan);
+      }),
+    );
+  program
+    .command('apply')
+    .description('write connections, subscriptions and API keys from YAML to the control topics')
+    .requiredOption('-f, --file <path>', 'YAML file or folder; may be repeated', collect)
+    .option('--prune', 'delete what is applied and in no file')
+    .option('--reason <text>', 'why, for the audit trail', 'apply')
+    .action(
+      acting(program, async (session, options: Options) => {
+        const { plan, writer } = await makePlan(session, options);
+        showPlan(plan);
+        await writer.apply(plan, options.reason);
+        print(plan.changes.length === 0 ? 'nothing to do' : `applied ${plan.changes.length} changes`);
+      }),
+    );
+  program
+    .command('resume <connection>')
+    .description('end a suspension: the records of the connection flow again')
+    .requiredOption('--reason <text>', 'what was mended, for the audit trail')
+    .action(
+      acting(program, async (session, connection: string, options: { reason: string }) => {
+        const { writer, tables } = await openTables(session);
+        if (!tables.suspensions.get(connection)) throw new CommandFailure(`connection ${connection} is not suspended`);
+        await writer.resume(connection, options.reason);
+        print(`connection ${connection} is resumed`);
+      }),
+    );
+  program
+    .command('connections')
+    .description('list connections and their suspensions')
+    .action(
+      acting(program, async (session) => {
+        const { tables } = await openTables(session);
+        for (const row of [...tables.connections.all().values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+          const suspension = tables.suspensions.get(row.id);
+          print(
+            `${row.id}  ${row.tenant}  ${row.source ?? row.destination}  ${suspension ? `suspended: ${suspension.reason}` : 'active'}`,
+          );
+        }
+      }),
+    );
+}
+
+async function openTables(session: Session) {
+  const { platform, actor } = session;
+  const followed = await platform.followTables(['connections', 'subscriptions', 'apiKeys', 'suspensions']);
+  session.closeWith(() => followed.close());
+  const writer = new ControlWriter({
+    tables: followed.tables,
+    encode: (topic, record, value) => platform.codec.encode(topic, record, value),
+    send: (record) => platform.producer.send(record),
+    audit: (record) => platform.audit.write(record),
+    nowMs: Date.now,
+    actor,
+  });
+  return { tables: followed.tables, writer };
+}
+
+async function makePlan(session: Session, options: Options) {
+  const { integrations, problems } = readIntegrationFiles(options.file);
+  const { tables, writer } = await openTables(session);
+  const applied = {
+    connections: tables.connections.all(),
+    subscriptions: tables.subscriptions.all(),
+    apiKeys: tables.apiKeys.all(),
+  };
+  const wrong = [...problems, ...validateIntegrations(integrations, definitions, [...applied.connections.values()])];
+  if (wrong.length > 0) throw new CommandFailure(`nothing was applied:\n  ${wrong.join('\n  ')}`);
+  const plan = planIntegrations(integrations, applied, {
+    actor: session.actor,
+    nowMs: Date.now(),
+    prune: options.prune ?? false,
+    readSecret: (reference) => readSecret(session, reference),
+  });
+  return { plan, writer, integrations: integrations as Integrations };
+}
+
+const definitions = {
+  source: (slug: string) => registry.sources.get(slug),
+  destination: (slug: string) => registry.destinations.get(slug),
+  sourceSlugs: [...registry.sources.values()].filter(({ kind }) => kind === 'webhook').map(({ slug }) => slug),
+  destinationSlugs: [...registry.destinations.keys()],
+};
+
+function readSecret(session: Session, reference: string): string {
+  const reading = session.secrets.reader.read(reference);
+  if (!reading.ok) throw new CommandFailure(`secret ${reference.split(':', 1)[0]}: ${reading.reason}`);
+  return reading.value;
+}
+
+const signs = { create: '+', update: '~', delete: '-' } as const;
+const words = { connections: 'connection', subscriptions: 'subscription', apiKeys: 'api key' } as const;
+
+function showPlan({ changes, unchanged, notes }: Plan): void {
+  for (const { act, table, id, fields } of changes) {
+    print(`${signs[act]} ${words[table]} ${id}${fields.length > 0 ? ` (${fields.join(', ')})` : ''}`);
+  }
+  for (const note of notes) print(`! ${note}`);
+  print(`${changes.length} changes, ${unchanged} unchanged`);
+}

@@ -1,0 +1,109 @@
+import { LedgerReader, proofPorts } from '@tributary/operations';
+import { type ProofReport, prove } from '@tributary/proof';
+import { registry } from '@tributary/registry';
+import type { Command } from 'commander';
+import { acting, CommandFailure, print } from '../run.js';
+import type { Session } from '../session.js';
+import { renderTable } from '../table.js';
+
+interface ProveOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly wait: string;
+  readonly settle: string;
+  readonly json?: boolean;
+}
+
+export function addProofCommands(program: Command): void {
+  program
+    .command('prove')
+    .description('check that every offset is accounted for and every sum closes; exits 1 and names what does not')
+    .option('--from <time>', 'only records from this time on (ISO 8601)')
+    .option('--to <time>', 'only records before this time (ISO 8601)')
+    .option('--wait <seconds>', 'longest wait for the ledger to catch up', '30')
+    .option('--settle <seconds>', 'longest wait until nothing is waiting any more; 0 proves at once', '0')
+    .option('--json', 'print the whole report as JSON')
+    .action(acting(program, proveCommand));
+  program
+    .command('trace <id>')
+    .description('everything the ledger knows about an event, by event id or delivery id')
+    .option('--json', 'print as JSON')
+    .action(acting(program, traceCommand));
+}
+
+async function proveCommand(session: Session, options: ProveOptions): Promise<void> {
+  const scope = {
+    sources: [...registry.sources.keys()],
+    destinations: [...registry.destinations.keys()],
+    from: timeOf(options.from),
+    to: timeOf(options.to),
+  };
+  const ports = proofPorts(session.admin, session.database, {
+    waitMs: Number(options.wait) * 1000,
+    from: scope.from,
+    to: scope.to,
+  });
+  const deadline = Date.now() + Number(options.settle) * 1000;
+  let report = await prove(ports, scope);
+  while (waitingIn(report) > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    report = await prove(ports, scope);
+  }
+  print(options.json ? JSON.stringify(report, null, 2) : renderProof(report));
+  if (!report.closes) process.exitCode = 1;
+}
+
+function timeOf(text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new CommandFailure(`${text} is not a time; write 2026-01-31T12:00:00Z`);
+  return time;
+}
+
+const waitingIn = (report: ProofReport): number =>
+  [...report.sources, ...report.domains, ...report.destinations].reduce((sum, { waiting }) => sum + waiting, 0);
+
+export function renderProof(report: ProofReport): string {
+  const { sources, domains, destinations, ledger } = report;
+  const parts = [
+    renderTable(
+      ['source', 'accepted', 'normalized', 'duplicate', 'filtered', 'dead', 'waiting'],
+      sources.map((row) => [
+        row.source,
+        row.accepted,
+        row.normalized,
+        row.duplicate,
+        row.filtered,
+        row.dead,
+        row.waiting,
+      ]),
+    ),
+    renderTable(
+      ['domain', 'events', 'routed', 'dead', 'waiting'],
+      domains.map((row) => [row.domain, row.events, row.routed, row.dead, row.waiting]),
+    ),
+    renderTable(
+      ['destination', 'planned', 'delivered', 'dead', 'discarded', 'waiting'],
+      destinations.map((row) => [row.destination, row.planned, row.delivered, row.dead, row.discarded, row.waiting]),
+    ),
+    `ledger: ${ledger.records} audit records, ${ledger.rows} rows, ${ledger.waiting} waiting`,
+    ...report.findings.map(({ where, what }) => `✗ ${where}: ${what}`),
+    ...(report.moreFindings > 0 ? [`  and ${report.moreFindings} more`] : []),
+    report.closes ? '✓ the proof closes' : '✗ the proof does not close',
+  ];
+  return parts.join('\n\n').replace(/\n\n✗/g, '\n✗');
+}
+
+async function traceCommand(session: Session, id: string, options: { json?: boolean }): Promise<void> {
+  const story = await new LedgerReader(session.database).story(id);
+  if (story.length === 0) throw new CommandFailure(`the ledger knows nothing about ${id}`);
+  if (options.json) return print(JSON.stringify(story, null, 2));
+  for (const line of story) {
+    const where = [line.destination, line.connectionId].filter(Boolean).join('/');
+    const attempt = line.attempt > 0 ? ` attempt ${line.attempt}` : '';
+    const reason = line.reason ? ` (${line.reason})` : '';
+    print(
+      `${line.occurredAt.toISOString()}  ${line.stage}  ${line.action} ${line.outcome}${attempt}  ${where}  ${line.origin ?? ''}${reason}`,
+    );
+  }
+}

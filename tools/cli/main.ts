@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { addClusterCommands } from './commands/cluster.js';
+import { addDeadLetterCommands } from './commands/dead-letters.js';
+import { addHealthCommand } from './commands/health.js';
+import { addIntegrationCommands } from './commands/integrations.js';
+import { addProofCommands } from './commands/prove.js';
+import { addSecretCommands } from './commands/secrets.js';
+
+const program = new Command('tributary')
+  .description('Operates Tributary. Addresses come from KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.')
+  .option('--log-level <level>', 'show logs of this level and above', 'silent')
+  .showHelpAfterError()
+  .showSuggestionAfterError();
+
+addIntegrationCommands(program);
+addProofCommands(program);
+addDeadLetterCommands(program);
+addClusterCommands(program);
+addSecretCommands(program);
+addHealthCommand(program);
+
+await program.parseAsync();

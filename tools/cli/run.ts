@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { Session } from './session.js';
+
+/** Said to the person, without a stack; the command exits with 1. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+}
+
+type Act<A extends unknown[]> = (session: Session, ...args: A) => Promise<void>;
+
+/** Wraps a command: opens a session, closes it, and turns errors into one clear line. */
+export function acting<A extends unknown[]>(program: Command, act: Act<A>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    const { logLevel } = program.opts<{ logLevel: string }>();
+    const session = new Session(logLevel);
+    try {
+      await act(session, ...args);
+    } catch (error) {
+      process.stderr.write(`tributary: ${describe(error)}\n`);
+      process.exitCode = 1;
+    } finally {
+      await session
+        .close()
+        .catch((error: Error) => process.stderr.write(`tributary: while closing: ${error.message}\n`));
+    }
+  };
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isExpected =
+    error.constructor !== TypeError && error.constructor !== RangeError && error.constructor !== ReferenceError;
+  return isExpected ? error.message : (error.stack ?? error.message);
+}
+
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
