@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -7,20 +7,24 @@ import { fileURLToPath } from 'node:url';
 import { LocalStackError, messageOf } from './errors.js';
 import { describeExit, tailOf } from './health.js';
 import { checkMaven } from './prerequisites.js';
+import type { RegistryLine } from './registry-line.js';
 import { definedOnly, type ProcessExit, type SupervisedProcess, type Supervisor } from './supervisor.js';
 
 const deadlineMs = 20 * 60_000;
 const silenceMs = 60_000;
+/** In `pom.xml`, which pins the version of each line. */
+const mavenProfiles: Readonly<Record<RegistryLine, string | undefined>> = { '3.3': undefined, '2.6': 'java-17' };
 const pomFile = fileURLToPath(new URL('./pom.xml', import.meta.url));
 
 export interface JavaArtifacts {
   /** Every jar Kafka needs, as a class path. */
   readonly kafkaClassPath: string;
-  /** The registry's `quarkus-run.jar`. */
+  /** The jar that `java -jar` starts. */
   readonly registryJar: string;
 }
 
 export interface FetchOptions {
+  readonly registryLine: RegistryLine;
   readonly supervisor: Supervisor;
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
@@ -32,20 +36,30 @@ export function cacheRoot(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tributary');
 }
 
-/** Named after the pom, so that a changed version is fetched anew and clones share what is the same. */
-export function cacheFolder(root: string, pom: string): string {
-  return join(root, `java-${createHash('sha256').update(pom).digest('hex').slice(0, 16)}`);
+/** Named after the pom and its profile: a changed version is fetched anew and clones share what is the same. */
+export function cacheFolder(root: string, pom: string, profile?: string): string {
+  const name = `java-${createHash('sha256').update(pom).digest('hex').slice(0, 16)}`;
+  return join(root, profile ? `${name}-${profile}` : name);
 }
 
 export async function ensureJavaArtifacts(options: FetchOptions): Promise<JavaArtifacts> {
   const pom = await readFile(pomFile, 'utf8');
-  const folder = cacheFolder(cacheRoot(options.env), pom);
+  const folder = cacheFolder(cacheRoot(options.env), pom, mavenProfiles[options.registryLine]);
   // The folder appears by rename once it is complete, so its presence is all there is to check.
   if (!existsSync(folder)) await populate(folder, pom, options);
   return {
     kafkaClassPath: join(folder, 'kafka', '*'),
-    registryJar: join(folder, 'registry', 'quarkus-run.jar'),
+    registryJar: findLauncher(join(folder, 'registry')),
   };
+}
+
+/** `quarkus-run.jar` in 3.x, `apicurio-registry-app-<version>-runner.jar` in 2.x. */
+function findLauncher(folder: string): string {
+  const name = readdirSync(folder).find((file) => file === 'quarkus-run.jar' || file.endsWith('-runner.jar'));
+  if (name) return join(folder, name);
+  throw new LocalStackError(
+    `no program of the schema registry is in ${folder}; delete that cache folder and try again`,
+  );
 }
 
 async function populate(folder: string, pom: string, options: FetchOptions): Promise<void> {
@@ -75,12 +89,20 @@ async function publish(partial: string, folder: string): Promise<void> {
   }
 }
 
-async function download(output: string, { supervisor, env, logFile, onProgress }: FetchOptions): Promise<void> {
+async function download(output: string, options: FetchOptions): Promise<void> {
+  const { supervisor, env, logFile, onProgress } = options;
+  const profile = mavenProfiles[options.registryLine];
   onProgress('fetching Kafka and the schema registry with Maven, about 210 MB, once per machine');
   const maven = await supervisor.spawn({
     name: 'maven',
     command: 'mvn',
-    args: ['--batch-mode', '--file', join(output, 'pom.xml'), ...timeouts(), `-Doutput=${output}`, 'process-resources'],
+    args: [
+      ...['--batch-mode', '--file', join(output, 'pom.xml')],
+      ...(profile ? ['--activate-profiles', profile] : []),
+      ...timeouts(),
+      `-Doutput=${output}`,
+      'process-resources',
+    ],
     env: definedOnly(env),
     logFile,
     stopTimeoutMs: 2_000,

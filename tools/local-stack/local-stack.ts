@@ -9,8 +9,9 @@ import { type RunningKafka, startKafka } from './kafka.js';
 import { type LocalStackOptions, portVariable, type StackPart, type StackSettings, settingsOf } from './options.js';
 import { requireFree } from './ports.js';
 import { type RunningPostgres, startPostgres, wipePostgres } from './postgres.js';
-import { findJava, kafkaJava, registryJava } from './prerequisites.js';
+import { type FoundJava, findJava, kafkaJava, registryJava } from './prerequisites.js';
 import { type RunningRegistry, startRegistry } from './registry.js';
+import { chooseRegistryLine, type RegistryLine } from './registry-line.js';
 import { type SupervisedProcess, Supervisor } from './supervisor.js';
 
 export interface LocalStack {
@@ -90,31 +91,49 @@ async function startParts(start: Start): Promise<Parts> {
   const { settings } = start;
   const needsJava = settings.parts.has('kafka') || settings.parts.has('registry');
   if (!needsJava) return { postgres: await postgres(start) };
-  const { command: java, major } = await findJava(
-    settings.env,
-    settings.parts.has('registry') ? registryJava : kafkaJava,
-  );
-  settings.onProgress(`running on Java ${major} (${java})`);
+  const { java, line } = await chooseVersions(settings);
   const artifacts = ensureJavaArtifacts({
+    registryLine: line,
     supervisor: start.supervisor,
     env: settings.env,
     logFile: freshLog(settings, 'maven'),
     onProgress: settings.onProgress,
   });
   const [stored, brokers] = await Promise.all([
-    storage(start, java, artifacts),
+    storage(start, { java, line }, artifacts),
     settings.parts.has('kafka') ? artifacts.then((found) => kafka(start, java, found)) : undefined,
   ]);
   return { ...stored, ...(brokers && { kafka: brokers }) };
 }
 
-async function storage(start: Start, java: string, artifacts: Promise<JavaArtifacts>): Promise<Parts> {
+interface Versions {
+  /** The command. */
+  readonly java: string;
+  readonly line: RegistryLine;
+}
+
+async function chooseVersions(settings: StackSettings): Promise<Versions> {
+  const hasRegistry = settings.parts.has('registry');
+  const found = await findJava(settings.env, kafkaJava, hasRegistry ? registryJava.major : kafkaJava.major);
+  const line = hasRegistry ? await chooseRegistryLine(join(settings.dataDir, 'data'), found.major) : '3.3';
+  settings.onProgress(describeVersions(found, line));
+  return { java: found.command, line };
+}
+
+function describeVersions({ command, major }: FoundJava, line: RegistryLine): string {
+  const java = `running on Java ${major} (${command})`;
+  if (line === '3.3') return java;
+  if (major < registryJava.major) return `${java}, so with Apicurio Registry 2.6: 3.3 needs Java ${registryJava.major}`;
+  return `${java} with Apicurio Registry 2.6, which wrote the schemas kept here; --wipe moves to 3.3`;
+}
+
+async function storage(start: Start, versions: Versions, artifacts: Promise<JavaArtifacts>): Promise<Parts> {
   if (!start.settings.parts.has('postgres')) return {};
   const running = await postgres(start);
   if (!start.settings.parts.has('registry')) return { postgres: running };
   return {
     postgres: running,
-    registry: await registry(start, { java, artifacts: await artifacts, postgresPort: running.port }),
+    registry: await registry(start, { ...versions, artifacts: await artifacts, postgresPort: running.port }),
   };
 }
 
@@ -142,12 +161,14 @@ async function kafka({ settings, supervisor }: Start, java: string, artifacts: J
 
 async function registry(
   { settings, supervisor }: Start,
-  { java, artifacts, postgresPort }: { java: string; artifacts: JavaArtifacts; postgresPort: number },
+  { java, line, artifacts, postgresPort }: Versions & { artifacts: JavaArtifacts; postgresPort: number },
 ): Promise<RunningRegistry> {
   return timed(settings, 'the schema registry', () =>
     startRegistry({
       supervisor,
       java,
+      line,
+      dataFolder: join(settings.dataDir, 'data'),
       jar: artifacts.registryJar,
       jvmFlags: settings.jvmFlags.registry,
       logFile: freshLog(settings, 'registry'),

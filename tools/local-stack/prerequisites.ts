@@ -36,14 +36,20 @@ export interface FoundJava {
 
 /**
  * The Java to run with. JAVA_HOME is an order and is obeyed or refused. Without it the one on PATH is taken, or, when
- * that is too old, the newest one in the folders where systems install JDKs.
+ * that is older than preferred, the newest one in the folders where systems install JDKs.
  */
-export async function findJava(env: NodeJS.ProcessEnv, need: JavaNeed): Promise<FoundJava> {
+export async function findJava(
+  env: NodeJS.ProcessEnv,
+  need: JavaNeed,
+  preferredMajor = need.major,
+): Promise<FoundJava> {
   if (env.JAVA_HOME) return javaOfHome(env.JAVA_HOME, env, need);
   const onPath = await inspectJava('java', env);
-  if (onPath?.major !== undefined && onPath.major >= need.major) return { command: 'java', major: onPath.major };
+  const ofPath = onPath?.major === undefined ? undefined : { command: 'java', major: onPath.major };
+  if (ofPath && ofPath.major >= preferredMajor) return ofPath;
   const installed = await newestInstalled(env);
-  if (installed && installed.major >= need.major) return installed;
+  const found = [installed, ofPath].filter((java) => java !== undefined).sort((a, b) => b.major - a.major)[0];
+  if (found && found.major >= need.major) return found;
   const wish = `${need.neededBy} needs a JDK ${need.major} or newer: install one or set JAVA_HOME`;
   if (!onPath) throw new LocalStackError(`no Java found on the PATH; ${wish}`);
   throw new LocalStackError(`${nameOf(onPath)} found on the PATH; ${wish}`);
