@@ -65,10 +65,10 @@ export interface IntegrationReading {
 }
 
 /** Reads YAML files, or all `*.yaml` and `*.yml` directly in a folder, in order of name. */
-export function readIntegrationFiles(paths: readonly string[]): IntegrationReading {
+export function readIntegrationFiles(paths: readonly string[], environment: Environment = {}): IntegrationReading {
   const texts = paths.flatMap(expand).map((path) => ({ path, text: readFileSync(path, 'utf8') }));
   const problems = texts.length === 0 ? [`${paths.join(', ')}: no YAML file found`] : [];
-  const parts = texts.map(({ path, text }) => parseIntegrations(path, text));
+  const parts = texts.map(({ path, text }) => parseIntegrations(path, text, environment));
   return {
     integrations: {
       connections: parts.flatMap((part) => part.integrations.connections),
@@ -79,6 +79,22 @@ export function readIntegrationFiles(paths: readonly string[]): IntegrationReadi
   };
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+function fillVariables(connection: ConnectionSpec, environment: Environment) {
+  const missing: string[] = [];
+  const fill = (value: unknown): unknown =>
+    typeof value !== 'string'
+      ? value
+      : value.replace(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_, name: string) => {
+          const found = environment[name];
+          if (found === undefined) missing.push(name);
+          return found ?? '';
+        });
+  const settings = Object.fromEntries(Object.entries(connection.settings).map(([name, value]) => [name, fill(value)]));
+  return { connection: { ...connection, settings }, missing };
+}
+
 function expand(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path)
@@ -87,7 +103,8 @@ function expand(path: string): string[] {
     .map((name) => join(path, name));
 }
 
-export function parseIntegrations(path: string, text: string): IntegrationReading {
+/** @param environment what `${NAME}` in settings stands for: the same files serve several environments. */
+export function parseIntegrations(path: string, text: string, environment: Environment = {}): IntegrationReading {
   const lines = new LineCounter();
   const problems: string[] = [];
   const found: Integrations = { connections: [], subscriptions: [], apiKeys: [] };
@@ -114,7 +131,13 @@ export function parseIntegrations(path: string, text: string): IntegrationReadin
       );
       continue;
     }
-    merged.connections.push(...(parsed.data.connections ?? []));
+    const filled = (parsed.data.connections ?? []).map((row) => fillVariables(row, environment));
+    problems.push(
+      ...filled.flatMap((row) =>
+        row.missing.map((name) => `${path}: connection ${row.connection.id} needs ${name}, which is not set`),
+      ),
+    );
+    merged.connections.push(...filled.map((row) => row.connection));
     merged.subscriptions.push(...(parsed.data.subscriptions ?? []));
     merged.apiKeys.push(...(parsed.data.apiKeys ?? []));
   }

@@ -203,6 +203,8 @@ export function settledRecord(
     readonly failure?: Failure | undefined;
     readonly receipt?: string | undefined;
     readonly payloadDigest: string;
+    /** Epoch milliseconds at which the event came in. */
+    readonly acceptedAtMs: number;
   },
 ): AuditRecord {
   return {
@@ -219,6 +221,7 @@ export function settledRecord(
     outcome: facts.outcome,
     receipt: facts.receipt ?? null,
     payloadDigest: facts.payloadDigest,
+    details: { acceptedAtMs: String(facts.acceptedAtMs) },
   };
 }
 

@@ -85,7 +85,13 @@ export class ConnectorStage {
     const reading = attributesOf(record.headers);
     const facts = this.facts(record, delivery, reading.ok ? reading.attributes : undefined, attemptsMade(record), 0);
     await this.ports.audit.write(
-      settledRecord({ ...facts, outcome: 'dead', failure, payloadDigest: sha256Hex(record.value ?? '') }),
+      settledRecord({
+        ...facts,
+        outcome: 'dead',
+        failure,
+        payloadDigest: sha256Hex(record.value ?? ''),
+        acceptedAtMs: record.timestampMs,
+      }),
     );
   }
 
@@ -191,7 +197,7 @@ export class ConnectorStage {
       const payloadDigest = sha256Hex(record.value ?? '');
       // Delivered cannot be undone: only the record of it is repeated until it is durable.
       return this.ports.audit.writeUntilDurable(
-        settledRecord({ ...facts, outcome: 'delivered', receipt, payloadDigest }),
+        settledRecord({ ...facts, outcome: 'delivered', receipt, payloadDigest, acceptedAtMs: record.timestampMs }),
         attempt.signal,
       );
     }

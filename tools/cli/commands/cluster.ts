@@ -1,5 +1,5 @@
+import { allTopics, encodedTopics } from '@tributary/operations';
 import { migrate, pendingMigrations } from '@tributary/persistence';
-import { registry, topicsOf } from '@tributary/registry';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
 import type { Session } from '../session.js';
@@ -11,18 +11,13 @@ interface TopicOptions {
   readonly yes?: boolean;
 }
 
-const catalogue = () => topicsOf(registry);
-
-// Delivery, retry and dead-letter topics carry bytes that were encoded for another topic.
-const encodedTopics = () => catalogue().filter(({ name }) => !/^delivery\.|\.(retry|dlt)$/.test(name));
-
 export function addClusterCommands(program: Command): void {
   const topics = program.command('topics').description('topics of the catalogue against the cluster');
   topics
     .command('list')
     .description('the catalogue')
     .action(() => {
-      const rows = catalogue().map((topic) => [topic.name, topic.partitions, topic.cleanup, topic.key, topic.owner]);
+      const rows = allTopics().map((topic) => [topic.name, topic.partitions, topic.cleanup, topic.key, topic.owner]);
       print(renderTable(['topic', 'partitions', 'cleanup', 'key', 'written by'], rows));
     });
   for (const name of ['plan', 'apply'] as const) {
@@ -65,7 +60,7 @@ export function addClusterCommands(program: Command): void {
 }
 
 async function topicsCommand(session: Session, options: TopicOptions, apply: boolean): Promise<void> {
-  const plan = await session.admin.plan(catalogue(), {
+  const plan = await session.admin.plan(allTopics(), {
     ...(options.partitions && { partitions: Number(options.partitions) }),
     ...(options.replication && { replication: Number(options.replication) }),
   });

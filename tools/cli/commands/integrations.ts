@@ -1,12 +1,5 @@
-import {
-  ControlWriter,
-  type Integrations,
-  type Plan,
-  planIntegrations,
-  readIntegrationFiles,
-  validateIntegrations,
-} from '@tributary/control';
-import { registry } from '@tributary/registry';
+import { type Plan, readIntegrationFiles } from '@tributary/control';
+import { openIntegrationTables, planAgainst } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, CommandFailure, print } from '../run.js';
 import type { Session } from '../session.js';
@@ -73,45 +66,28 @@ export function addIntegrationCommands(program: Command): void {
 }
 
 async function openTables(session: Session) {
-  const { platform, actor } = session;
-  const followed = await platform.followTables(['connections', 'subscriptions', 'apiKeys', 'suspensions']);
-  session.closeWith(() => followed.close());
-  const writer = new ControlWriter({
-    tables: followed.tables,
-    encode: (topic, record, value) => platform.codec.encode(topic, record, value),
-    send: (record) => platform.producer.send(record),
-    audit: (record) => platform.audit.write(record),
-    nowMs: Date.now,
-    actor,
-  });
-  return { tables: followed.tables, writer };
+  const opened = await openIntegrationTables(session.platform, session.actor);
+  session.closeWith(() => opened.close());
+  return opened;
 }
 
 async function makePlan(session: Session, options: Options) {
-  const { integrations, problems } = readIntegrationFiles(options.file);
+  const { integrations, problems } = readIntegrationFiles(options.file, process.env);
+  if (problems.length > 0) throw nothingApplied(problems);
   const { tables, writer } = await openTables(session);
-  const applied = {
-    connections: tables.connections.all(),
-    subscriptions: tables.subscriptions.all(),
-    apiKeys: tables.apiKeys.all(),
-  };
-  const wrong = [...problems, ...validateIntegrations(integrations, definitions, [...applied.connections.values()])];
-  if (wrong.length > 0) throw new CommandFailure(`nothing was applied:\n  ${wrong.join('\n  ')}`);
-  const plan = planIntegrations(integrations, applied, {
+  const result = planAgainst({
+    integrations,
+    tables,
     actor: session.actor,
-    nowMs: Date.now(),
     prune: options.prune ?? false,
     readSecret: (reference) => readSecret(session, reference),
   });
-  return { plan, writer, integrations: integrations as Integrations };
+  if (!result.ok) throw nothingApplied(result.problems);
+  return { plan: result.plan, writer };
 }
 
-const definitions = {
-  source: (slug: string) => registry.sources.get(slug),
-  destination: (slug: string) => registry.destinations.get(slug),
-  sourceSlugs: [...registry.sources.values()].filter(({ kind }) => kind === 'webhook').map(({ slug }) => slug),
-  destinationSlugs: [...registry.destinations.keys()],
-};
+const nothingApplied = (problems: readonly string[]) =>
+  new CommandFailure(`nothing was applied:\n  ${problems.join('\n  ')}`);
 
 function readSecret(session: Session, reference: string): string {
   const reading = session.secrets.reader.read(reference);

@@ -1,0 +1,27 @@
+import type { TopicDefinition } from '@tributary/contracts';
+import { SchemaAdmin, type TopicAdmin } from '@tributary/kafka';
+import { migrate } from '@tributary/persistence';
+import { registry, topicsOf } from '@tributary/registry';
+
+/** Every topic of this build. */
+export const allTopics = (): readonly TopicDefinition[] => topicsOf(registry);
+
+/** Topics that something is encoded for. Delivery, retry and dead-letter topics carry bytes that were encoded for another. */
+export const encodedTopics = (): TopicDefinition[] =>
+  allTopics().filter(({ name }) => !/^delivery\.|\.(retry|dlt)$/.test(name));
+
+export interface Cluster {
+  readonly admin: TopicAdmin;
+  readonly registryUrl: string;
+  readonly databaseUrl: string;
+}
+
+/** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */
+export async function prepareCluster({ admin, registryUrl, databaseUrl }: Cluster): Promise<void> {
+  const schemas = new SchemaAdmin({ registryUrl });
+  await Promise.all([
+    admin.plan(allTopics()).then((plan) => admin.apply(plan)),
+    schemas.plan(encodedTopics()).then((steps) => schemas.apply(steps)),
+    migrate(databaseUrl),
+  ]);
+}
