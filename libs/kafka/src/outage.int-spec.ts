@@ -68,6 +68,28 @@ describe('while Kafka is away', () => {
     for (const value of withdrawn) expect(stored).not.toContain(value);
   });
 
+  it('a producer answers in time while the broker hangs, and goes on when it wakes', async () => {
+    const topic = uniqueName('frozen');
+    await createTopic(kafka.brokers, topic, 1);
+    const producer = new RecordProducer(client, { deadlineMs: 700 });
+    const send = (value: string) => producer.send({ topic, key: 'k', value: Buffer.from(value) });
+    await send('before');
+    kafka.freeze();
+    const answers = await Promise.allSettled([
+      send('in-flight'),
+      eventually(() => producer.queued === 0).then(() => send('queued')),
+    ]);
+    kafka.resume();
+    expect(answers).toMatchObject([
+      { reason: { code: 'PRODUCE_DEADLINE_EXCEEDED', sent: true } },
+      { reason: { code: 'PRODUCE_DEADLINE_EXCEEDED', sent: false } },
+    ]);
+    await eventually(() => send('after'), { timeoutMs: 20_000 });
+    await producer.close();
+    const stored = await eventually(() => readAll(client, topic), { timeoutMs: 20_000 });
+    expect([...stored.values()].map(({ value }) => String(value))).toEqual(['before', 'in-flight', 'after']);
+  });
+
   it('a consumer and a reader of a compacted topic go on by themselves', async () => {
     const topic = await aTopic(kafka.brokers, 2);
     const table = uniqueName('table');

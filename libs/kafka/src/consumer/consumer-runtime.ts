@@ -65,7 +65,7 @@ const keylessLane = '\u{1f511}';
 
 /**
  * Turns topics into handled records: reads, schedules by lane, executes what the handler decided, commits what is finished.
- * See `README.md` for the promises and `docs` of the design for the reasons.
+ * `README.md` of this library lists the promises.
  */
 export class ConsumerRuntime implements DriverListener {
   readonly group: string;

@@ -31,6 +31,15 @@ export class StoppableKafka {
     this.stack = undefined;
   }
 
+  /** The broker keeps its connections and answers nothing, until `resume`. */
+  freeze(): void {
+    this.stack?.processes.get('kafka')?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.stack?.processes.get('kafka')?.kill('SIGCONT');
+  }
+
   async remove(): Promise<void> {
     await this.stop();
     await rm(this.dataDir, { recursive: true, force: true });
