@@ -1,5 +1,5 @@
 import type { TopicDefinition } from '@tributary/contracts';
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { isUnknownTopic } from '../connection/kafka-errors.js';
 import { planTopics, type TopicPlan, type TopicPlanOptions, type TopicState } from './topic-plan.js';
@@ -129,7 +129,7 @@ export class TopicAdmin {
   private async configsOf(admin: Admin, names: readonly string[]): Promise<Map<string, Record<string, string>>> {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+      resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
     });
     return new Map(
       resources.map(({ resourceName, configEntries }) => [
