@@ -23,7 +23,8 @@ export async function addRoutes(fastify: FastifyInstance, parts: HttpServerParts
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   fastify.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
-  fastify.setNotFoundHandler((request, reply) => operational(parts, request, reply));
+  // Nest has the not-found handler; a route for everything else keeps our form of answer.
+  fastify.all('/*', (request, reply) => operational(parts, request, reply));
   fastify.post<{ Params: { connectionId: string } }>('/webhooks/:connectionId', async (request, reply) => {
     const { connectionId } = request.params;
     await answering(parts, request, reply, ROOT_CONTEXT, async () => {
