@@ -52,7 +52,8 @@ export function renderRecords(schemas: readonly CommittedSchema[]): string {
   const interfaces = new Map<string, string>();
   for (const { versions } of schemas) collectInterfaces(versions[versions.length - 1], interfaces);
   const constants = schemas.map(
-    ({ fullName, versions }) => `  ${JSON.stringify(fullName)}: ${JSON.stringify(versions, null, 2).replaceAll('\n', '\n  ')},`,
+    ({ fullName, versions }) =>
+      `  ${JSON.stringify(fullName)}: ${JSON.stringify(versions, null, 2).replaceAll('\n', '\n  ')},`,
   );
   const types = schemas.map(({ fullName }) => `  ${JSON.stringify(fullName)}: ${shortName(fullName)};`);
   return [
@@ -81,7 +82,10 @@ function collectInterfaces(schema: AvroSchema | undefined, into: Map<string, str
     for (const branch of schema) collectInterfaces(branch, into);
     return;
   }
-  if (typeof schema.type === 'object') return collectInterfaces(schema.type, into);
+  if (typeof schema.type === 'object') {
+    collectInterfaces(schema.type, into);
+    return;
+  }
   if (schema.items) collectInterfaces(schema.items, into);
   if (schema.values) collectInterfaces(schema.values, into);
   if (schema.type !== 'record' || !schema.name) return;
@@ -98,7 +102,11 @@ function renderInterface(schema: AvroObject): string {
 }
 
 function typeOf(schema: AvroSchema): string {
-  if (Array.isArray(schema)) return schema.map(typeOf).sort((a, b) => Number(a === 'null') - Number(b === 'null')).join(' | ');
+  if (Array.isArray(schema))
+    return schema
+      .map(typeOf)
+      .sort((a, b) => Number(a === 'null') - Number(b === 'null'))
+      .join(' | ');
   if (typeof schema === 'string') return primitive(schema);
   if (typeof schema.type === 'object') return typeOf(schema.type);
   if (schema.logicalType === 'decimal') return 'string';

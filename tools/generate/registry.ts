@@ -50,10 +50,13 @@ function exportedName(file: string, maker: string): string {
   return name;
 }
 
+// Apart from the text: the build turns `from '@tributary/...'` into a path, inside a string as well.
+const scope = '@tributary';
+
 function renderDefinitions(sources: readonly Found[], destinations: readonly Found[]): string {
   return [
     '// Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.',
-    "import type { DestinationDefinition, SourceDefinition } from '@tributary/connector-kit';",
+    `import type { DestinationDefinition, SourceDefinition } from '${scope}/connector-kit';`,
     ...importsOf('destinations', destinations),
     ...importsOf('sources', sources),
     '',
@@ -69,7 +72,7 @@ function renderDefinitions(sources: readonly Found[], destinations: readonly Fou
 }
 
 const importsOf = (kind: Kind, found: readonly Found[]): readonly string[] =>
-  found.map((one) => `import { ${one.name} as ${aliasOf(kind, one)} } from '@tributary/${kind}/${one.folder}';`);
+  found.map((one) => `import { ${one.name} as ${aliasOf(kind, one)} } from '${scope}/${kind}/${one.folder}';`);
 
 // A vendor can be a source and a destination, under one name.
 const aliasOf = (kind: Kind, { name }: Found): string => `${name}${kind === 'sources' ? 'Source' : 'Destination'}`;
