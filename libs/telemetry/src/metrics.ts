@@ -1,7 +1,7 @@
 import { type Attributes, type Meter, metrics } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AggregationType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { AggregationType, InstrumentType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { type MetricName, metricCatalogue } from './metric-catalogue.js';
 
 /** Buckets of the OpenTelemetry messaging conventions, in seconds. */
@@ -31,6 +31,7 @@ export function createMetrics(service: string): Metrics {
     views: [
       {
         instrumentUnit: 's',
+        instrumentType: InstrumentType.HISTOGRAM,
         aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: durationBuckets } },
       },
     ],
@@ -48,19 +49,27 @@ export function createMetrics(service: string): Metrics {
   };
 }
 
+const unitSuffixes: Readonly<Record<string, string>> = { s: '.seconds', By: '.bytes' };
+
+/** The name with its unit, which this release of the Prometheus exporter does not append by itself. */
+export function exportedName(name: keyof typeof metricCatalogue): string {
+  return `${name}${unitSuffixes[metricCatalogue[name].unit] ?? ''}`;
+}
+
 function createInstruments(meter: Meter) {
   const counters = new Map<string, ReturnType<Meter['createCounter']>>();
   const histograms = new Map<string, ReturnType<Meter['createHistogram']>>();
-  for (const [name, { kind, description, unit }] of Object.entries(metricCatalogue)) {
-    if (kind === 'counter') counters.set(name, meter.createCounter(name, { description, unit }));
-    if (kind === 'histogram') histograms.set(name, meter.createHistogram(name, { description, unit }));
+  for (const name of Object.keys(metricCatalogue) as (keyof typeof metricCatalogue)[]) {
+    const { kind, description, unit } = metricCatalogue[name];
+    if (kind === 'counter') counters.set(name, meter.createCounter(exportedName(name), { description, unit }));
+    if (kind === 'histogram') histograms.set(name, meter.createHistogram(exportedName(name), { description, unit }));
   }
   return { counters, histograms };
 }
 
 function observeGauge(meter: Meter, name: MetricName<'gauge'>, read: () => Iterable<readonly [number, Attributes?]>) {
   const { description, unit } = metricCatalogue[name];
-  meter.createObservableGauge(name, { description, unit }).addCallback((result) => {
+  meter.createObservableGauge(exportedName(name), { description, unit }).addCallback((result) => {
     for (const [value, labels] of read()) result.observe(value, labels);
   });
 }
@@ -68,7 +77,7 @@ function observeGauge(meter: Meter, name: MetricName<'gauge'>, read: () => Itera
 function observeProcess(meter: Meter): void {
   observeGauge(meter, 'process.memory.usage', () => [[process.memoryUsage.rss()]]);
   meter
-    .createObservableCounter('process.cpu.time', {
+    .createObservableCounter(exportedName('process.cpu.time'), {
       description: metricCatalogue['process.cpu.time'].description,
       unit: 's',
     })

@@ -42,6 +42,19 @@ describe('a dead letter', () => {
     });
   });
 
+  it('keeps the first coordinates of a record that dies again on its way through the chain', () => {
+    const first = deadLetterOf(aRecord({}), dead, facts);
+    const fromRetry = new FetchedRecord('main.retry', 4, {
+      offset: '3',
+      timestamp: '99',
+      key: null,
+      value: null,
+      headers: first.headers as IHeaders,
+    });
+    const again = deadLetterOf(fromRetry, dead, facts);
+    expect(again.headers).toEqual(first.headers);
+  });
+
   it('stays the same size however often a record dies', () => {
     let headers: IHeaders = { 'X-Origin-Topic': 'old', 'x-retry-due-ms': '5', mine: 'kept' };
     const sizes = new Set<number>();

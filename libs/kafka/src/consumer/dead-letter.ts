@@ -29,22 +29,36 @@ export function fingerprintOf(topic: string, { errorClass, code }: Failure): str
   return digestOfParts([topic, errorClass, code ?? '']).slice(0, fingerprintCharacters);
 }
 
-function deathHeaders(record: IncomingRecord, { group, attempts, firstFailureMs, failure }: DeathFacts) {
+function deathHeaders(
+  record: IncomingRecord,
+  { group, attempts, firstFailureMs, failure }: DeathFacts,
+): Record<string, string | undefined> {
   return {
     [retryHeaders.attempt]: String(attempts),
     [retryHeaders.dueMs]: undefined,
     [retryHeaders.firstFailureMs]: firstFailureMs === undefined ? undefined : String(firstFailureMs),
+    ...originOf(record, group),
+    [errorHeaders.class]: failure.errorClass,
+    [errorHeaders.code]: failure.code,
+    [errorHeaders.message]: cutUtf8(failure.reason, maxMessageBytes),
+    [errorHeaders.stage]: failure.stage,
+    [errorHeaders.fingerprint]: fingerprintOf(record.headers[originHeaders.topic] ?? record.topic, failure),
+  };
+}
+
+/** Where it came from first: a record that dies again on its way through the chain keeps its first coordinates. */
+function originOf(record: IncomingRecord, group: string): Record<string, string | undefined> {
+  const { headers } = record;
+  if (headers[originHeaders.topic] !== undefined) {
+    return Object.fromEntries(Object.values(originHeaders).map((name) => [name, headers[name]]));
+  }
+  return {
     [originHeaders.topic]: record.topic,
     [originHeaders.partition]: String(record.partition),
     [originHeaders.offset]: String(record.offset),
     [originHeaders.timestamp]: String(record.timestampMs),
     [originHeaders.group]: group,
-    [errorHeaders.class]: failure.errorClass,
-    [errorHeaders.code]: failure.code,
-    [errorHeaders.message]: cutUtf8(failure.reason, maxMessageBytes),
-    [errorHeaders.stage]: failure.stage,
-    [errorHeaders.fingerprint]: fingerprintOf(record.topic, failure),
-  } satisfies Record<string, string | undefined>;
+  };
 }
 
 /** Replaces, never appends: the size stays the same however often a record comes by. Undefined takes a header away. */
