@@ -49,7 +49,8 @@ function deathHeaders(
 /** Where it came from first: a record that dies again on its way through the chain keeps its first coordinates. */
 function originOf(record: IncomingRecord, group: string): Record<string, string | undefined> {
   const { headers } = record;
-  if (headers[originHeaders.topic] !== undefined) {
+  const { topic, partition, offset } = originHeaders;
+  if ([topic, partition, offset].every((name) => headers[name] !== undefined)) {
     return Object.fromEntries(Object.values(originHeaders).map((name) => [name, headers[name]]));
   }
   return {
