@@ -186,7 +186,7 @@ async function timed<T>({ onProgress }: StackSettings, what: string, start: () =
 }
 
 function assemble({ settings, supervisor }: Start, parts: Parts): LocalStack {
-  const require = <K extends keyof Parts>(name: K): NonNullable<Parts[K]> => {
+  const partOf = <K extends keyof Parts>(name: K): NonNullable<Parts[K]> => {
     const part = parts[name];
     if (!part) throw new LocalStackError(`this stack was started without ${name}; add it to "parts"`);
     return part;
@@ -196,13 +196,13 @@ function assemble({ settings, supervisor }: Start, parts: Parts): LocalStack {
   let isStopping = false;
   return {
     get kafka() {
-      return { brokers: require('kafka').brokers };
+      return { brokers: partOf('kafka').brokers };
     },
     get registry() {
-      return { url: require('registry').url };
+      return { url: partOf('registry').url };
     },
     get postgres() {
-      return { url: require('postgres').url };
+      return { url: partOf('postgres').url };
     },
     dataDir: settings.dataDir,
     supervisor,
