@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-const generatedFile = 'libs/registry/src/generated/definitions.ts';
+const generatedFolder = 'libs/registry/src/generated';
 
 type Kind = 'sources' | 'destinations';
 
@@ -21,17 +21,22 @@ export async function generateRegistry(options: {
   readonly root?: string;
 }): Promise<string[]> {
   const root = options.root ?? process.cwd();
-  const text = renderDefinitions(
-    find(root, 'sources', 'defineSource'),
-    find(root, 'destinations', 'defineDestination'),
-  );
-  const file = join(root, generatedFile);
-  if (existsSync(file) && readFileSync(file, 'utf8') === text) return [];
-  if (!options.check) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
-  }
-  return [generatedFile];
+  const sources = find(root, 'sources', 'defineSource');
+  const destinations = find(root, 'destinations', 'defineDestination');
+  const files = {
+    'sources.ts': renderDefinitions('sources', 'SourceDefinition', sources),
+    'destinations.ts': renderDefinitions('destinations', 'DestinationDefinition', destinations),
+    'slugs.ts': renderSlugs(sources, destinations),
+  };
+  return Object.entries(files).flatMap(([name, text]) => {
+    const file = join(root, generatedFolder, name);
+    if (existsSync(file) && readFileSync(file, 'utf8') === text) return [];
+    if (!options.check) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+    return [`${generatedFolder}/${name}`];
+  });
 }
 
 function find(root: string, kind: Kind, maker: string): readonly Found[] {
@@ -53,23 +58,32 @@ function exportedName(file: string, maker: string): string {
 // Apart from the text: the build turns `from '@tributary/...'` into a path, inside a string as well.
 const scope = '@tributary';
 
-function renderDefinitions(sources: readonly Found[], destinations: readonly Found[]): string {
+const notice = '// Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.';
+
+function renderDefinitions(kind: Kind, type: string, found: readonly Found[]): string {
   return [
-    '// Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.',
-    `import type { DestinationDefinition, SourceDefinition } from '${scope}/connector-kit';`,
-    ...importsOf('destinations', destinations),
-    ...importsOf('sources', sources),
+    notice,
+    `import type { ${type} } from '${scope}/connector-kit';`,
+    ...importsOf(kind, found),
     '',
-    'export const sources: readonly SourceDefinition[] = [',
-    ...sources.map((found) => `  ${aliasOf('sources', found)},`),
-    '];',
-    '',
-    'export const destinations: readonly DestinationDefinition[] = [',
-    ...destinations.map((found) => `  ${aliasOf('destinations', found)},`),
+    `export const ${kind}: readonly ${type}[] = [`,
+    ...found.map((one) => `  ${aliasOf(kind, one)},`),
     '];',
     '',
   ].join('\n');
 }
+
+/** Names alone (a folder is named like its slug), for whoever needs topics and not what is behind them. */
+function renderSlugs(sources: readonly Found[], destinations: readonly Found[]): string {
+  return [
+    notice,
+    `export const sourceSlugs: readonly string[] = ${listOf(sources)};`,
+    `export const destinationSlugs: readonly string[] = ${listOf(destinations)};`,
+    '',
+  ].join('\n');
+}
+
+const listOf = (found: readonly Found[]): string => `[${found.map(({ folder }) => `'${folder}'`).join(', ')}]`;
 
 const importsOf = (kind: Kind, found: readonly Found[]): readonly string[] =>
   found.map((one) => `import { ${one.name} as ${aliasOf(kind, one)} } from '${scope}/${kind}/${one.folder}';`);

@@ -1,5 +1,5 @@
 import { platformSettings, readSettings, SecretReader } from '@tributary/config';
-import { readIntegrationFiles } from '@tributary/control';
+import { readIntegrationFiles } from '@tributary/control/apply';
 import { TopicAdmin } from '@tributary/kafka';
 import { openIntegrationTables, planAgainst, prepareCluster } from '@tributary/operations';
 import { Database } from '@tributary/persistence';

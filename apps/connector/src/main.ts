@@ -2,7 +2,7 @@ import { egressGuard, httpClient } from '@tributary/connector-kit';
 import { ConnectionDirectory } from '@tributary/control';
 import type { KafkaRuntimeServer } from '@tributary/kafka';
 import { realSurroundings, Suspender } from '@tributary/pipeline';
-import { registry } from '@tributary/registry';
+import { destinationDefinitions } from '@tributary/registry/destinations';
 import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tributary/runtime';
 import { ConnectorModule } from './connector.module.js';
 import { connectorSettings } from './settings.js';
@@ -12,9 +12,9 @@ await runService({
   settings: connectorSettings,
   start: async (context) => {
     const { settings, logger, metrics, actor } = context;
-    const destination = registry.destinations.get(settings.destination);
+    const destination = destinationDefinitions.get(settings.destination);
     if (!destination) {
-      const known = [...registry.destinations.keys()].join(', ');
+      const known = [...destinationDefinitions.keys()].join(', ');
       throw new Error(`DESTINATION is ${settings.destination}, and there is no such destination; there are ${known}`);
     }
     const platform = connectPlatform({ ...context, name: `connector-${destination.slug}` });

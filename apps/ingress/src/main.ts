@@ -3,7 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { topicFamilies } from '@tributary/contracts';
 import { ConnectionDirectory } from '@tributary/control';
 import { PublishReceiver, RejectionLog, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
-import { registry } from '@tributary/registry';
+import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, type Health, nestLogger, openSecrets, runService } from '@tributary/runtime';
 import { addRoutes } from './http-server.js';
 import { IngressModule } from './ingress.module.js';
@@ -26,7 +26,7 @@ await runService({
     });
     const directory = new ConnectionDirectory(
       connections,
-      (row) => (row.source === null ? 'other-side' : registry.sources.get(row.source)),
+      (row) => (row.source === null ? 'other-side' : sourceDefinitions.get(row.source)),
       secrets.reader,
       Date.now,
     );
@@ -42,7 +42,7 @@ await runService({
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );
     // The first webhook after a start must not wait for the registry.
-    const warmed = [...registry.sources.keys()].map((slug) => topicFamilies.raw(slug).name);
+    const warmed = [...sourceDefinitions.keys()].map((slug) => topicFamilies.raw(slug).name);
     await Promise.all(warmed.map((topic) => warm(topic)));
 
     async function warm(topic: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { Database, Inbox } from '@tributary/persistence';
 import { ClaimBatcher, realSurroundings } from '@tributary/pipeline';
-import { registry } from '@tributary/registry';
+import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
 import { InboxCleaner } from './inbox-cleaner.js';
 import { NormalizerModule } from './normalizer.module.js';
@@ -29,7 +29,7 @@ await runService({
         writer: platform.producer,
         audit: platform.audit,
         claim: (claims) => batcher.claim(claims),
-        sourceOf: (slug) => registry.sources.get(slug),
+        sourceOf: (slug) => sourceDefinitions.get(slug),
         connectionOf: (id) => followed.tables.connections.get(id),
         surroundings: realSurroundings,
         actor,

@@ -3,10 +3,10 @@ import { deadLetterTopicOf, retryTopicOf, topicFamilies } from '@tributary/contr
 import type { Settlement } from '@tributary/domain';
 import { Consumes, type IncomingRecord } from '@tributary/kafka';
 import { NormalizerStage } from '@tributary/pipeline';
-import { registry } from '@tributary/registry';
+import { sourceSlugs } from '@tributary/registry/topics';
 import { CONCURRENCY } from './tokens.js';
 
-const rawTopics = () => [...registry.sources.keys()].map(topicFamilies.raw);
+const rawTopics = () => sourceSlugs.map(topicFamilies.raw);
 
 /** Raw records of every source, and those that an operator sent through again. */
 @Controller()

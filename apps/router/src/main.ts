@@ -1,6 +1,6 @@
 import { SubscriptionIndex } from '@tributary/control';
 import { realSurroundings } from '@tributary/pipeline';
-import { registry } from '@tributary/registry';
+import { destinationSlugs } from '@tributary/registry/topics';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
 import { RouterModule } from './router.module.js';
 import { routerSettings } from './settings.js';
@@ -13,13 +13,10 @@ await runService({
     const platform = connectPlatform(context);
     const followed = await platform.followTables(['connections', 'subscriptions']);
     const { connections, subscriptions } = followed.tables;
-    const index = new SubscriptionIndex(
-      (id) => {
-        const row = connections.get(id);
-        return row && { tenant: row.tenant, destination: row.destination };
-      },
-      [...registry.destinations.keys()],
-    );
+    const index = new SubscriptionIndex((id) => {
+      const row = connections.get(id);
+      return row && { tenant: row.tenant, destination: row.destination };
+    }, destinationSlugs);
     for (const [id, row] of subscriptions.all()) index.put(id, row);
     subscriptions.onChange((id, row) => {
       index.put(id, row);

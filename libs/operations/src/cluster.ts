@@ -1,10 +1,7 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import { SchemaAdmin, type TopicAdmin } from '@tributary/kafka';
 import { migrate } from '@tributary/persistence';
-import { registry, topicsOf } from '@tributary/registry';
-
-/** Every topic of this build. */
-export const allTopics = (): readonly TopicDefinition[] => topicsOf(registry);
+import { allTopics } from '@tributary/registry/topics';
 
 /** Topics that something is encoded for. Delivery, retry and dead-letter topics carry bytes that were encoded for another. */
 export const encodedTopics = (): TopicDefinition[] =>

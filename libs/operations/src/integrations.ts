@@ -1,12 +1,12 @@
+import type { ControlTables } from '@tributary/control';
 import {
-  type ControlTables,
   ControlWriter,
   type Definitions,
   type Integrations,
   type Plan,
   planIntegrations,
   validateIntegrations,
-} from '@tributary/control';
+} from '@tributary/control/apply';
 import { registry } from '@tributary/registry';
 import type { Platform } from '@tributary/runtime';
 

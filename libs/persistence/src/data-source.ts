@@ -16,7 +16,7 @@ export function createDataSource(url: string): DataSource {
 }
 
 /** Runs what is missing, one migrator at a time. Returns the names of the migrations that ran. */
-export async function migrate(url: string): Promise<string[]> {
+export async function runMigrations(url: string): Promise<string[]> {
   const source = await createDataSource(url).initialize();
   const lock = source.createQueryRunner();
   try {
@@ -32,7 +32,7 @@ export async function migrate(url: string): Promise<string[]> {
 }
 
 /** Names of the migrations that have not run yet. */
-export async function pendingMigrations(url: string): Promise<string[]> {
+export async function listPending(url: string): Promise<string[]> {
   const source = await createDataSource(url).initialize();
   try {
     const all = source.migrations.map((migration) => migration.name ?? migration.constructor.name);

@@ -1,4 +1,4 @@
-export * from './data-source.js';
 export * from './database.js';
 export * from './inbox.js';
 export * from './ledger.js';
+export * from './migrate.js';

@@ -1,4 +1,5 @@
-import { destinations, sources } from './generated/definitions.js';
+import { destinations } from './generated/destinations.js';
+import { sources } from './generated/sources.js';
 import { registryOf } from './registry.js';
 
 export { renderIntegrationsTable } from './integrations-table.js';

@@ -15,7 +15,11 @@ export function registryOf(
   return { sources: bySlug('sources', sources), destinations: bySlug('destinations', destinations) };
 }
 
-function bySlug<D extends { readonly slug: string }>(kind: string, definitions: readonly D[]): ReadonlyMap<string, D> {
+/** @throws Error when two share a slug. */
+export function bySlug<D extends { readonly slug: string }>(
+  kind: string,
+  definitions: readonly D[],
+): ReadonlyMap<string, D> {
   const found = new Map<string, D>();
   for (const definition of definitions) {
     if (found.has(definition.slug)) throw new Error(`two ${kind} have the slug ${definition.slug}: rename one`);

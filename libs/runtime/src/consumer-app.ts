@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { KafkaRuntimeServer, type RuntimeObserver } from '@tributary/kafka';
-import { registry, topicsOf } from '@tributary/registry';
+import { allTopics } from '@tributary/registry/topics';
 import type { Metrics } from '@tributary/telemetry';
 import { nestLogger } from './nest-logger.js';
 import type { Platform } from './platform.js';
@@ -30,7 +30,7 @@ export async function startConsumerApp(
     observer: observerFor(metrics),
     onFatal,
     stopDeadlineMs: settings.shutdownMs,
-    catalogue: topicsOf(registry),
+    catalogue: allTopics(),
   });
   onServer?.(server);
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(module, {

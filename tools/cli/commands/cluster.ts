@@ -1,5 +1,6 @@
-import { allTopics, encodedTopics } from '@tributary/operations';
+import { encodedTopics } from '@tributary/operations';
 import { migrate, pendingMigrations } from '@tributary/persistence';
+import { allTopics } from '@tributary/registry/topics';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
 import type { Session } from '../session.js';

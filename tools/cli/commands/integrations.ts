@@ -1,4 +1,4 @@
-import { type Plan, readIntegrationFiles } from '@tributary/control';
+import { type Plan, readIntegrationFiles } from '@tributary/control/apply';
 import { openIntegrationTables, planAgainst } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, CommandFailure, print } from '../run.js';

@@ -1,4 +1,5 @@
-import { Agent, buildConnector } from 'undici';
+import { createRequire } from 'node:module';
+import type { Agent } from 'undici';
 import { type EgressGuard, EgressRefused, egressGuard } from './egress-guard.js';
 import { Exchange } from './exchange.js';
 import type { HttpResult } from './reply.js';
@@ -92,10 +93,14 @@ function refuse(guard: EgressGuard, address: string): HttpResult | undefined {
   return { kind: 'not-sent', code, reason: message };
 }
 
+// Loaded with the first client: services that call nobody are spared a fifth of their memory.
+const load = createRequire(import.meta.url);
+
 function agentFor(
   guard: EgressGuard,
   { connectTimeoutMs = 2000, connectionsPerOrigin = 64 }: HttpClientOptions,
 ): Agent {
+  const { Agent, buildConnector } = load('undici') as typeof import('undici');
   const connectors = new Map(
     ['https:', 'http:'].map((protocol) => [
       protocol,

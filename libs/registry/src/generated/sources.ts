@@ -1,7 +1,5 @@
 // Generated from libs/sources and libs/destinations by `npm run generate`. Do not edit.
-import type { DestinationDefinition, SourceDefinition } from '@tributary/connector-kit';
-import { http as httpDestination } from '@tributary/destinations/http';
-import { slack as slackDestination } from '@tributary/destinations/slack';
+import type { SourceDefinition } from '@tributary/connector-kit';
 import { github as githubSource } from '@tributary/sources/github';
 import { gusto as gustoSource } from '@tributary/sources/gusto';
 import { publish as publishSource } from '@tributary/sources/publish';
@@ -14,9 +12,4 @@ export const sources: readonly SourceDefinition[] = [
   publishSource,
   standardWebhooksSource,
   stripeSource,
-];
-
-export const destinations: readonly DestinationDefinition[] = [
-  httpDestination,
-  slackDestination,
 ];
