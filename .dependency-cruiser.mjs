@@ -111,12 +111,9 @@ export default {
       name: 'through-the-front-door',
       severity: 'error',
       comment:
-        'Import another library by its name, @tributary/<lib>: what its index does not export is its own business.',
+        'Import another library by a name that tsconfig.json gives it: what has no such name is its own business.',
       from: { path: '^(libs/(?:sources/|destinations/)?[^/]+|apps/[^/]+|tools|test|bench)/', pathNot: test },
-      to: {
-        path: '^libs/',
-        pathNot: ['^$1/', '^libs/[^/]+/src/index[.]ts$', `^${connectors}/[^/]+/index[.]ts$`],
-      },
+      to: { path: '^libs/', pathNot: '^$1/', dependencyTypesNot: ['aliased'] },
     },
     {
       name: 'no-test-code-in-production',

@@ -122,6 +122,7 @@ const crimes: readonly (readonly [rule: string, file: string, text: string, to: 
     "import '../../contracts/src/topic.js';",
     'libs/contracts/src/topic.ts',
   ],
+  ['through-the-front-door', 'tools/cli/z.ts', "import '../../libs/kafka/src/index.js';", 'libs/kafka/src/index.ts'],
   ['no-test-code-in-production', 'apps/router/src/t.ts', "import '@tributary/testing';", 'libs/testing/src/index.ts'],
   ['no-test-code-in-production', 'tools/cli/t.ts', "import 'vitest';", 'node_modules/vitest/index.js'],
   [
