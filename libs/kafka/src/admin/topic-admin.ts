@@ -68,6 +68,14 @@ export class TopicAdmin {
     });
   }
 
+  /** Creates one topic outside the catalogue: for benchmarks and tests. */
+  async create(topic: string, partitions: number): Promise<void> {
+    await (await this.connected()).createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions }],
+    });
+  }
+
   /** @returns undefined when the topic does not exist. */
   async offsets(topic: string): Promise<PartitionRange[] | undefined> {
     const admin = await this.connected();
