@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Answer, PublishReceiver, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
 import type { Health } from '@tributary/runtime';
@@ -22,17 +23,21 @@ const empty = Buffer.alloc(0);
 export async function addRoutes(fastify: FastifyInstance, parts: HttpServerParts): Promise<void> {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  fastify.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
+  // On each route, because Nest sets the error handler of the whole server when it starts to listen.
+  const own = {
+    errorHandler: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      answerError(parts, error, request, reply),
+  };
   // Nest has the not-found handler; a route for everything else keeps our form of answer.
-  fastify.all('/*', (request, reply) => operational(parts, request, reply));
-  fastify.post<{ Params: { connectionId: string } }>('/webhooks/:connectionId', async (request, reply) => {
+  fastify.all('/*', own, (request, reply) => operational(parts, request, reply));
+  fastify.post<{ Params: { connectionId: string } }>('/webhooks/:connectionId', own, async (request, reply) => {
     const { connectionId } = request.params;
     await answering(parts, request, reply, ROOT_CONTEXT, async () => {
       const refused = refusedEncoding(request) ?? overBudget(parts.budget, connectionId);
       return refused ?? parts.webhooks.receive(connectionId, webhookRequest(request));
     });
   });
-  fastify.post('/v1/events', async (request, reply) => {
+  fastify.post('/v1/events', own, async (request, reply) => {
     const parent = propagation.extract(ROOT_CONTEXT, request.headers);
     await answering(parts, request, reply, parent, async () => {
       return refusedEncoding(request) ?? parts.publish.receive(publishRequest(request));
@@ -70,25 +75,52 @@ function correlationIdOf(span: Span): string {
   return /^0+$/.test(traceId) ? randomUUID() : traceId;
 }
 
-function send(reply: FastifyReply, answer: Answer, correlationId: string): void {
-  reply.code(answer.status).header('x-correlation-id', correlationId);
-  if (answer.headers) reply.headers(answer.headers);
-  if (!answer.problem) {
-    reply.send(answer.body ?? '');
+function send(reply: FastifyReply, { status, headers, body, problem }: Answer, correlationId: string): void {
+  reply.code(status).header('x-correlation-id', correlationId);
+  if (headers) reply.headers(headers);
+  if (!problem) {
+    reply.send(body ?? '');
     return;
   }
-  const { code, detail } = answer.problem;
   reply.header('content-type', 'application/problem+json');
-  reply.send(
-    JSON.stringify({
-      type: 'about:blank',
-      title: STATUS_CODES[answer.status],
-      status: answer.status,
-      code,
-      detail,
-      correlationId,
-    }),
-  );
+  reply.send(problemText(status, problem, correlationId));
+}
+
+function problemText(status: number, problem: NonNullable<Answer['problem']>, correlationId: string): string {
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, ...problem, correlationId });
+}
+
+/** What is wrong before there is a route: a path that cannot be read, or bytes that are no HTTP. */
+export const serverErrors = {
+  frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown): void =>
+    send(reply as FastifyReply, unreadable(error.statusCode ?? 400), randomUUID()),
+  clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket): void => {
+    // Reset by the sender: nobody is there to be told.
+    if (error.code !== 'ECONNRESET' && socket.writable) socket.write(rawAnswer(statusOf(error)));
+    socket.destroy();
+  },
+};
+
+const unreadable = (status: number) => ({
+  status,
+  problem: { code: problemCode(status), detail: 'the request cannot be read' },
+});
+
+function statusOf({ code }: NodeJS.ErrnoException): number {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  return code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+}
+
+function rawAnswer(status: number): string {
+  const correlationId = randomUUID();
+  const body = problemText(status, unreadable(status).problem, correlationId);
+  const headers = [
+    `content-length: ${Buffer.byteLength(body)}`,
+    'content-type: application/problem+json',
+    `x-correlation-id: ${correlationId}`,
+    'connection: close',
+  ];
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n${body}`;
 }
 
 // The reason is in our log under the correlation id; the sender learns that trying again is right.
@@ -102,15 +134,20 @@ function internalError({ logger }: HttpServerParts, error: Error): Answer {
 }
 
 /** Failures before a handler ran: a body too large, a broken request. */
-function answerError(parts: HttpServerParts, error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+function answerError(parts: HttpServerParts, error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const status = error.statusCode ?? 500;
   const answer: Answer =
     status < 500
       ? { status, problem: { code: problemCode(status), detail: error.message } }
       : internalError(parts, error);
   parts.metrics.add('ingress.requests', 1, { source: 'unknown', status: answer.status });
+  // Closed at once, the connection is reset under a sender that is still writing, and it never reads our answer.
+  if (Number(request.headers['content-length']) <= mostDrainedBytes) reply.removeHeader('connection');
   send(reply, answer, randomUUID());
 }
+
+/** Rest of a refused body that is read and thrown away. */
+const mostDrainedBytes = 16 * 1024 * 1024;
 
 const problemCode = (status: number): string =>
   status === 413 ? 'body-too-large' : status === 415 ? 'content-type' : 'request-invalid';

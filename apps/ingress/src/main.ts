@@ -5,7 +5,7 @@ import { ConnectionDirectory } from '@tributary/control';
 import { PublishReceiver, RejectionLog, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
 import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, type Health, nestLogger, openSecrets, runService } from '@tributary/runtime';
-import { addRoutes } from './http-server.js';
+import { addRoutes, serverErrors } from './http-server.js';
 import { IngressModule } from './ingress.module.js';
 import { ingressSettings } from './settings.js';
 
@@ -38,7 +38,12 @@ await runService({
         { find: (id) => directory.find(id), codec, writer, onRejection, seal },
         { apiKeyOf: (id) => apiKeys.get(id), codec, writer, onRejection },
       ),
-      new FastifyAdapter({ bodyLimit: settings.bodyLimitBytes, requestTimeout: 30_000, keepAliveTimeout: 65_000 }),
+      new FastifyAdapter({
+        bodyLimit: settings.bodyLimitBytes,
+        requestTimeout: 30_000,
+        keepAliveTimeout: 65_000,
+        ...serverErrors,
+      }),
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );
     // The first webhook after a start must not wait for the registry.
