@@ -72,9 +72,11 @@ export class ConnectionDirectory<D extends Definition> {
     if (definition === 'other-side') return { kind: 'unknown' };
     const unusable = (reason: string) => ({ kind: 'unusable', tenant: row.tenant, reason }) as const;
     if (!definition) return unusable(`${row.source ?? row.destination} is not known to this build`);
-    const settings = parseSettings(definition, JSON.parse(row.settings));
+    const members = membersOf(row);
+    if (!members) return unusable('its row is not readable; apply it again');
+    const settings = parseSettings(definition, members.settings);
     if (!settings.ok) return unusable(settings.errors.join('; '));
-    const secrets = this.readSecrets(row);
+    const secrets = this.readSecrets(members.references);
     if (typeof secrets === 'string') return unusable(secrets);
     const pending = (settings.value as Record<string, unknown>).pending === true;
     const problems = checkSecrets(definition, secrets).filter(
@@ -86,8 +88,7 @@ export class ConnectionDirectory<D extends Definition> {
   }
 
   /** The secrets by name, or why one cannot be had. */
-  private readSecrets(row: Connection): Secrets | string {
-    const references = JSON.parse(row.secrets) as Record<string, string[]>;
+  private readSecrets(references: Readonly<Record<string, readonly string[]>>): Secrets | string {
     const values: Record<string, string[]> = {};
     for (const [name, list] of Object.entries(references)) {
       values[name] = [];
@@ -100,3 +101,24 @@ export class ConnectionDirectory<D extends Definition> {
     return values;
   }
 }
+
+interface Members {
+  readonly settings: unknown;
+  readonly references: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Undefined when the row holds something else than JSON: it concerns its connection alone, so it must not throw. */
+function membersOf(row: Connection): Members | undefined {
+  try {
+    const references: unknown = JSON.parse(row.secrets);
+    if (!isReferences(references)) return undefined;
+    return { settings: JSON.parse(row.settings), references };
+  } catch {
+    return undefined;
+  }
+}
+
+const isReferences = (value: unknown): value is Members['references'] =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((list) => Array.isArray(list) && list.every((one) => typeof one === 'string'));

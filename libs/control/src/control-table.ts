@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ApiKey, Connection, RecordName, Subscription, Suspension, TopicDefinition } from '@tributary/contracts';
 import { topics } from '@tributary/contracts';
 
@@ -79,14 +80,15 @@ export async function followControlTables(
   onUnreadable: UnreadableRow,
 ): Promise<FollowedTables> {
   const tables = emptyControlTables();
+  const closing = new AbortController();
   const followed = await Promise.all(
     names.map((name) => {
       const { topic, record } = controlTopics[name];
       const table = tables[name] as ControlTable<unknown>;
       return follow(topic, async (key, value) => {
         if (value === null) return table.put(key, undefined);
-        const row = await untilAnswered(() => decode(value, record)).catch((error: Error) => {
-          onUnreadable(name, key, error);
+        const row = await untilAnswered(() => decode(value, record), closing.signal).catch((error: Error) => {
+          if (!closing.signal.aborted) onUnreadable(name, key, error);
         });
         if (row !== undefined) table.put(key, row);
       });
@@ -95,6 +97,8 @@ export async function followControlTables(
   return {
     tables,
     close: async () => {
+      // A reader that waits for the registry would keep the process from ending.
+      closing.abort();
       await Promise.all(followed.map((one) => one.close()));
     },
   };
@@ -103,13 +107,13 @@ export async function followControlTables(
 const pauseMs = 500;
 
 /** Repeats while the registry is away: a table that left a row out would be wrong for good. */
-async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+async function untilAnswered<T>(ask: () => Promise<T>, closing: AbortSignal): Promise<T> {
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if ((error as { retryable?: boolean }).retryable !== true) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (closing.aborted || (error as { retryable?: boolean }).retryable !== true) throw error;
+      await pause(pauseMs, undefined, { signal: closing }).catch(() => undefined);
     }
   }
 }

@@ -47,14 +47,14 @@ export class ControlWriter {
       `${kindOf[change.table]}:${change.id}`,
       reason,
       change.tenant,
-      String(change.row?.version ?? this.ports.nowMs()),
+      // Versions begin anew after a removal; with the moment they never name two acts alike.
+      change.row ? `${change.row.version}@${change.row.updatedAt}` : String(this.ports.nowMs()),
     );
   }
 
   private refuseStale(change: Change): void {
     const present = this.ports.tables[change.table].get(change.id);
-    const planned = change.row === null ? present?.version : change.row.version - 1;
-    if (change.act !== 'delete' && (present?.version ?? 0) !== planned) throw new StalePlan(change);
+    if ((present?.version ?? 0) !== change.seen) throw new StalePlan(change);
   }
 
   private async tell(

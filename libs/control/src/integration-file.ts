@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSecretReference } from '@tributary/config';
 import { isId } from '@tributary/domain';
-import { LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isCollection, isNode, LineCounter, parseAllDocuments, visit } from 'yaml';
 import { z } from 'zod';
 
 const id = z.string().refine(isId, 'must match [a-z0-9][a-z0-9-]{0,62}');
@@ -66,8 +66,9 @@ export interface IntegrationReading {
 
 /** Reads YAML files, or all `*.yaml` and `*.yml` directly in a folder, in order of name. */
 export function readIntegrationFiles(paths: readonly string[], environment: Environment = {}): IntegrationReading {
-  const texts = paths.flatMap(expand).map((path) => ({ path, text: readFileSync(path, 'utf8') }));
-  const problems = texts.length === 0 ? [`${paths.join(', ')}: no YAML file found`] : [];
+  const { texts, unreadable } = readTexts(paths);
+  const nothing = texts.length === 0 && unreadable.length === 0;
+  const problems = nothing ? [`${paths.join(', ')}: no YAML file found`] : unreadable;
   const parts = texts.map(({ path, text }) => parseIntegrations(path, text, environment));
   return {
     integrations: {
@@ -95,6 +96,19 @@ function fillVariables(connection: ConnectionSpec, environment: Environment) {
   return { connection: { ...connection, settings }, missing };
 }
 
+function readTexts(paths: readonly string[]) {
+  const texts: Array<{ readonly path: string; readonly text: string }> = [];
+  const unreadable: string[] = [];
+  for (const path of paths) {
+    try {
+      texts.push(...expand(path).map((file) => ({ path: file, text: readFileSync(file, 'utf8') })));
+    } catch (error) {
+      unreadable.push(`${path}: cannot be read: ${(error as Error).message}`);
+    }
+  }
+  return { texts, unreadable };
+}
+
 function expand(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path)
@@ -105,41 +119,67 @@ function expand(path: string): string[] {
 
 /** @param environment what `${NAME}` in settings stands for: the same files serve several environments. */
 export function parseIntegrations(path: string, text: string, environment: Environment = {}): IntegrationReading {
-  const lines = new LineCounter();
-  const problems: string[] = [];
-  const found: Integrations = { connections: [], subscriptions: [], apiKeys: [] };
-  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
-  const merged = {
-    connections: [...found.connections],
-    subscriptions: [...found.subscriptions],
-    apiKeys: [...found.apiKeys],
+  const { documents, problems } = readDocuments(path, text);
+  const filled = documents.flatMap((one) => one.connections ?? []).map((row) => fillVariables(row, environment));
+  const missing = filled.flatMap(({ connection, missing }) =>
+    missing.map((name) => `${path}: connection ${connection.id} needs ${name}, which is not set`),
+  );
+  return {
+    integrations: {
+      connections: filled.map(({ connection }) => connection),
+      subscriptions: documents.flatMap((one) => one.subscriptions ?? []),
+      apiKeys: documents.flatMap((one) => one.apiKeys ?? []),
+    },
+    problems: [...problems, ...missing],
   };
-  // Aliases can make a small file expand without end; integration files have no use for them.
-  for (const yaml of parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })) {
-    if (yaml.errors.length > 0) {
-      problems.push(...yaml.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n', 1)[0]}`));
-      continue;
-    }
-    const value: unknown = yaml.toJS({ maxAliasCount: 0 }) ?? {};
-    const parsed = document.safeParse(value);
-    if (!parsed.success) {
-      problems.push(
-        ...parsed.error.issues.map((issue) => {
-          const node = yaml.getIn(issue.path as string[], true) as { range?: [number] } | undefined;
-          return `${at(node?.range?.[0] ?? 0)}: ${issue.path.join('.') || 'document'} ${issue.message}`;
-        }),
-      );
-      continue;
-    }
-    const filled = (parsed.data.connections ?? []).map((row) => fillVariables(row, environment));
-    problems.push(
-      ...filled.flatMap((row) =>
-        row.missing.map((name) => `${path}: connection ${row.connection.id} needs ${name}, which is not set`),
-      ),
-    );
-    merged.connections.push(...filled.map((row) => row.connection));
-    merged.subscriptions.push(...(parsed.data.subscriptions ?? []));
-    merged.apiKeys.push(...(parsed.data.apiKeys ?? []));
-  }
-  return { integrations: merged, problems };
 }
+
+interface DocumentsReading {
+  readonly documents: ReadonlyArray<z.infer<typeof document>>;
+  readonly problems: readonly string[];
+}
+
+function readDocuments(path: string, text: string): DocumentsReading {
+  const lines = new LineCounter();
+  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
+  const documents: Array<z.infer<typeof document>> = [];
+  const problems: string[] = [];
+  try {
+    for (const yaml of parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })) {
+      if (yaml.errors.length > 0) {
+        problems.push(...yaml.errors.map((error) => `${at(error.pos[0])}: ${firstLine(error.message)}`));
+        continue;
+      }
+      const parsed = document.safeParse(contentOf(yaml));
+      if (parsed.success) documents.push(parsed.data);
+      else problems.push(...parsed.error.issues.map((issue) => `${at(offsetOf(yaml, issue.path))}: ${wording(issue)}`));
+    }
+  } catch (error) {
+    // The parser gives up on what nests without end, and on aliases, with an exception.
+    problems.push(`${path}: cannot be read: ${firstLine((error as Error).message)}`);
+  }
+  return { documents, problems };
+}
+
+/** @throws Error for a file with aliases: they can make it expand without end, and integration files have no use for them. */
+function contentOf(yaml: Document): unknown {
+  visit(yaml, {
+    Alias: (_, { source }) => {
+      throw new Error(`*${source} is an alias, and aliases are not allowed`);
+    },
+  });
+  return yaml.toJS() ?? {};
+}
+
+function offsetOf(yaml: Document, path: readonly PropertyKey[]): number {
+  // The member that is wrong, or the nearest around it that is there.
+  for (let length = path.length; length > 0; length--) {
+    const parent = yaml.getIn(path.slice(0, length - 1), true);
+    const node = isCollection(parent) ? parent.get(path[length - 1] as string, true) : undefined;
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return yaml.contents?.range?.[0] ?? 0;
+}
+
+const wording = ({ path, message }: z.core.$ZodIssue): string => `${path.join('.') || 'document'} ${message}`;
+const firstLine = (message: string): string => message.split('\n', 1)[0] ?? message;

@@ -18,6 +18,8 @@ export interface Change {
   readonly act: 'create' | 'update' | 'delete';
   /** Fields that differ; empty for create and delete. */
   readonly fields: readonly string[];
+  /** Version that the plan was made against; 0: there was no row. */
+  readonly seen: number;
   /** The new row; null deletes. */
   readonly row: Connection | Subscription | ApiKey | null;
 }
@@ -51,7 +53,7 @@ export function planIntegrations(wanted: Integrations, applied: AppliedState, op
   return {
     changes: [...upserts, ...deletions],
     unchanged: rows.length - upserts.length,
-    notes: notesOf(wanted, applied),
+    notes: notesOf(wanted, applied, options.prune),
   };
 }
 
@@ -90,7 +92,7 @@ function changeOf(table: TableName, row: Omit<Row, 'version'>, before: Row | und
   if (before && fields.length === 0) return [];
   const version = (before?.version ?? 0) + 1;
   const act = before ? 'update' : 'create';
-  return [{ table, id: row.id, tenant: row.tenant, act, fields, row: { ...row, version } as Row }];
+  return [{ table, id: row.id, tenant: row.tenant, act, fields, seen: version - 1, row: { ...row, version } as Row }];
 }
 
 const bookkeeping = new Set(['version', 'updatedAt', 'updatedBy']);
@@ -107,12 +109,13 @@ function deletionsOf(wanted: Integrations, applied: AppliedState): Change[] {
     const kept = new Set(wanted[table].map((spec) => spec.id));
     return [...applied[table].values()]
       .filter((row) => !kept.has(row.id))
-      .map((row) => ({ table, id: row.id, tenant: row.tenant, act: 'delete' as const, fields: [], row: null }));
+      .map(({ id, tenant, version }) => ({ table, id, tenant, act: 'delete', fields: [], seen: version, row: null }));
   });
 }
 
-function notesOf(wanted: Integrations, applied: AppliedState): string[] {
-  const connections = new Set([...applied.connections.keys(), ...wanted.connections.map((spec) => spec.id)]);
+function notesOf(wanted: Integrations, applied: AppliedState, prune: boolean): string[] {
+  const staying = prune ? [] : applied.connections.keys();
+  const connections = new Set([...staying, ...wanted.connections.map((spec) => spec.id)]);
   return wanted.subscriptions
     .filter((spec) => !connections.has(spec.to))
     .map((spec) => `subscription ${spec.id} is inactive: connection ${spec.to} does not exist`);

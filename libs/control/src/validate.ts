@@ -93,7 +93,9 @@ function targetProblems(row: SubscriptionSpec, target: KnownConnection, definiti
     return [`connection ${row.to} belongs to tenant ${target.tenant}, not ${row.tenant}`];
   const destination = target.destination ? definitions.destination(target.destination) : undefined;
   if (!destination) return [`connection ${row.to} is not a destination`];
-  const operation = destination.operations[row.operation];
+  const operation = Object.hasOwn(destination.operations, row.operation)
+    ? destination.operations[row.operation]
+    : undefined;
   if (!operation) {
     return [
       `${destination.slug} has no operation ${row.operation}; there are ${Object.keys(destination.operations).join(', ')}`,
