@@ -1,8 +1,14 @@
-/** A Markdown table. Cells keep to their line and their column whatever they hold. */
+/** A Markdown table, aligned as the formatter wants it. Cells keep to their line and column whatever they hold. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const cells = [head, ...rows].map((row) => row.map(cell));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => [...(row[column] ?? '')].length)));
+  const line = (row: readonly string[], fill = ' ') =>
+    `| ${widths.map((width, column) => pad(row[column] ?? '', width, fill)).join(' | ')} |`;
+  const [first = [], ...others] = cells;
+  return [line(first), line([], '-'), ...others.map((row) => line(row))].join('\n');
 }
+
+const pad = (text: string, width: number, fill: string): string => text + fill.repeat(width - [...text].length);
 
 function cell(text: string): string {
   return (

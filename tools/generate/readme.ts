@@ -24,7 +24,7 @@ export function replaceBetween(text: string, content: string): string | undefine
   if (old === undefined || rest === undefined || more.length > 0 || others.length > 0) {
     throw new Error(`README.md must hold ${begin} once and ${end} once after it`);
   }
-  return `${before}${begin}\n${content}\n${end}${rest}`;
+  return `${before}${begin}\n\n${content}\n\n${end}${rest}`;
 }
 
 export function renderShortTables({ sources, destinations }: Registry): string {

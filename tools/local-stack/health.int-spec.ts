@@ -13,7 +13,8 @@ const never = new Promise<ProcessExit>(() => undefined);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function aPart(exited: Promise<ProcessExit> = never): SupervisedProcess {
-  return { name: 'kafka', pid: 1, exited, kill: () => undefined, stop: () => exited };
+  const spec = { name: 'kafka', command: 'java', args: [], logFile };
+  return { name: 'kafka', pid: 1, spec, exited, kill: () => undefined, stop: () => exited };
 }
 
 function notYet(): Promise<void> {

@@ -10,6 +10,8 @@ export type { ProcessExit, ProcessSpec } from './supervisor-protocol.js';
 export interface SupervisedProcess {
   readonly name: string;
   readonly pid: number;
+  /** What it was started with: spawned again after its end, the process is back on its ports and data. */
+  readonly spec: ProcessSpec;
   /** Settles once, when the process has ended for whatever reason. Never rejects. */
   readonly exited: Promise<ProcessExit>;
   /** Sends one signal. A process that has already ended is left alone. */
@@ -66,7 +68,7 @@ export class Supervisor {
       };
       this.pending.set(id, {
         spec,
-        started: (pid) => resolve({ name, pid, exited, kill, stop }),
+        started: (pid) => resolve({ name, pid, spec, exited, kill, stop }),
         refused: reject,
         ended,
       });
