@@ -64,12 +64,6 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/**
- * A service's live data is small and its garbage young: a large young generation would only keep memory that nobody uses.
- * The image starts its service with the same flags.
- */
-export const nodeFlags = ['--max-semi-space-size=4', '--optimize-for-size'];
-
 /** Starts services as supervised processes of their own; they end with this process, however it ends. */
 export class ServiceLauncher {
   private readonly kekFile: string;
@@ -116,7 +110,7 @@ export class ServiceLauncher {
     const process_ = await stack.supervisor.spawn({
       name,
       command: process.execPath,
-      args: [...nodeFlags, join(repositoryRoot(), 'dist/apps', app, 'src/main.js')],
+      args: [join(repositoryRoot(), 'dist/apps', app, 'src/main.js')],
       env: { ...this.environment, ...env, PORT: String(free), INSTANCE_ID: name },
       cwd: repositoryRoot(),
       logFile: join(stack.dataDir, 'logs', `${name}.log`),
