@@ -17,6 +17,7 @@ export function renderMetricsPage(metrics: Readonly<Record<string, Metric>>): st
       labels.map(code).join(', '),
       description,
     ]);
-  const note = 'Every service serves them at `GET /metrics` for Prometheus, where dots in a name become underscores.';
+  const note =
+    'Every service serves them at `GET /metrics` for Prometheus. There the dots of a name are underscores, `s` and `By` append `_seconds` and `_bytes`, and a counter ends in `_total`: `ingress_requests_total`.';
   return page('Metrics', 'libs/telemetry', note, table(['Metric', 'Kind', 'Unit', 'Labels', 'What'], rows));
 }
