@@ -11,7 +11,9 @@ export interface DatabaseOptions {
 }
 
 /** SQLSTATE classes that tell of trouble that passes: connection, resources, operator intervention, serialization, locks. */
-const transientClasses = ['08', '53', '57', '40', '55'];
+const transientClasses = ['08', '53', '57', '58', '40', '55'];
+/** A failover leaves us on a server that only reads, for a while. */
+const readOnly = '25006';
 const sqlState = /^[0-9A-Z]{5}$/;
 
 /** A PostgreSQL pool whose errors tell an outage from our own mistakes. */
@@ -48,6 +50,11 @@ export class Database {
       throw classified(error);
     });
     let broken = true;
+    // A connection that breaks says so here too, besides failing its query; unheard, that would end the process.
+    const onError = () => {
+      broken = true;
+    };
+    client.on('error', onError);
     try {
       await client.query('BEGIN');
       const result = await work(async (text, values = [], name) => {
@@ -64,6 +71,7 @@ export class Database {
       );
       throw classified(error);
     } finally {
+      client.off('error', onError);
       client.release(broken);
     }
   }
@@ -76,7 +84,7 @@ export class Database {
 function classified(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const isSqlState = typeof code === 'string' && sqlState.test(code) && !code.startsWith('E');
-  if (isSqlState && !transientClasses.includes(code.slice(0, 2))) return error;
+  if (isSqlState && code !== readOnly && !transientClasses.includes(code.slice(0, 2))) return error;
   if (error instanceof TypeError || error instanceof RangeError) return error;
   return new InfrastructureUnavailable('PostgreSQL', error);
 }

@@ -1,5 +1,6 @@
-import type { Coordinates } from '@tributary/domain';
+import { type Coordinates, sha256Hex } from '@tributary/domain';
 import type { Database } from './database.js';
+import { forRecords } from './database-errors.js';
 
 /** An event that a raw record claims to be the first to bring. */
 export interface Claim {
@@ -40,6 +41,17 @@ export class Inbox {
 
   /** Verdicts in the order of the claims. */
   async claim(claims: readonly Claim[]): Promise<ClaimVerdict[]> {
+    const keyed = claims.map(withKeys);
+    const owners = await this.ownersOf(keyed).catch((error: unknown) => {
+      throw forRecords(error);
+    });
+    return keyed.map((claim) => {
+      const owner = owners.get(identity(claim.eventSource, claim.eventId));
+      return owner === coordinates(claim.raw) ? 'own' : 'duplicate';
+    });
+  }
+
+  private async ownersOf(claims: readonly Claim[]): Promise<Map<string, string>> {
     const owners = new Map<string, string>();
     remember(owners, await this.database.query<ClaimRow>(insertClaims, columnsOf(claims), 'inbox-insert'));
     const missing = claims.filter((claim) => !owners.has(identity(claim.eventSource, claim.eventId)));
@@ -47,10 +59,7 @@ export class Inbox {
       const wanted = [missing.map((claim) => claim.eventSource), missing.map((claim) => claim.eventId)];
       remember(owners, await this.database.query<ClaimRow>(readClaims, wanted, 'inbox-read'));
     }
-    return claims.map((claim) => {
-      const owner = owners.get(identity(claim.eventSource, claim.eventId));
-      return owner === coordinates(claim.raw) ? 'own' : 'duplicate';
-    });
+    return owners;
   }
 
   /** Forgets claims older than the given number of days, a bounded number at a time. Returns how many went. */
@@ -68,6 +77,21 @@ export class Inbox {
     return Number(rows[0]?.count ?? 0);
   }
 }
+
+/** Ids come from outside: what PostgreSQL cannot keep or index is claimed by its digest, so that no id fails a batch. */
+const withKeys = (claim: Claim): Claim => ({
+  ...claim,
+  eventSource: indexable(claim.eventSource),
+  eventId: indexable(claim.eventId),
+});
+
+// Two of these fit an index row (2704 bytes), whatever the encoding makes of them.
+const mostBytes = 1_000;
+
+const indexable = (text: string): string =>
+  text.includes('\0') || !text.isWellFormed() || Buffer.byteLength(text) > mostBytes
+    ? `sha256:${sha256Hex(JSON.stringify(text))}`
+    : text;
 
 function columnsOf(claims: readonly Claim[]): unknown[] {
   return [

@@ -1,5 +1,6 @@
 import type { AuditRecord } from '@tributary/contracts';
 import type { Database } from './database.js';
+import { forRecords } from './database-errors.js';
 
 /** An audit record with where and when the broker has it. */
 export interface LedgerEntry {
@@ -90,9 +91,20 @@ export class Ledger {
 
   constructor(private readonly database: Pick<Database, 'query' | 'transaction'>) {}
 
-  /** Writes a batch in one transaction; durable when it returns. */
+  /**
+   * Writes a batch in one transaction; durable when it returns.
+   * @throws RowRefused when the values of some entry cannot be kept; nothing of the batch was written then.
+   */
   async write(entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
+    try {
+      await this.writeBatch(entries);
+    } catch (error) {
+      throw forRecords(error);
+    }
+  }
+
+  private async writeBatch(entries: readonly LedgerEntry[]): Promise<void> {
     await this.ensureMonths(entries);
     const next = nextOffsets(entries);
     await this.database.transaction(async (query) => {
@@ -139,4 +151,5 @@ function nextOffsets(entries: readonly LedgerEntry[]): Map<number, bigint> {
 // PostgreSQL text holds anything but NUL. What came from outside may hold one; the digest still tells the original.
 const textSafe = (value: unknown): unknown =>
   typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value;
-const withoutNul = (text: string): string => text.replaceAll('\\u0000', '\\ufffd');
+// An escape counts only when its backslash is not itself escaped.
+const withoutNul = (text: string): string => text.replace(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1\\ufffd');

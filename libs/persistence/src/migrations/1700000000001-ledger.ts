@@ -68,7 +68,9 @@ export class Ledger1700000000001 implements MigrationInterface {
         IF to_regclass('ledger.' || child) IS NOT NULL THEN RETURN; END IF;
         -- Several writers may find the month missing at once; one creates it, the others wait and see it.
         PERFORM pg_advisory_xact_lock(hashtext('ledger.ensure_month'));
-        IF to_regclass('ledger.' || child) IS NOT NULL THEN RETURN; END IF;
+        -- Not to_regclass again: its cache still says "missing" after the wait.
+        PERFORM FROM pg_class WHERE relname = child AND relnamespace = 'ledger'::regnamespace;
+        IF FOUND THEN RETURN; END IF;
         EXECUTE format('CREATE TABLE ledger.%I PARTITION OF ledger.audit_record FOR VALUES FROM (%L) TO (%L)', child, first_day, next_month);
       END $$`);
     // A fact told twice is two rows and one fact: the first by (partition, offset) counts.

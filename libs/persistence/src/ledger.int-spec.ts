@@ -1,0 +1,195 @@
+import type { AuditRecord } from '@tributary/contracts';
+import { acceptedRecord } from '@tributary/domain';
+import { withDatabase } from '@tributary/testing';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Database } from './database.js';
+import { RowRefused } from './database-errors.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
+import { migrate } from './migrate.js';
+
+const held = withDatabase();
+let database: Database;
+let ledger: Ledger;
+
+beforeAll(async () => {
+  await migrate(held.url);
+  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
+});
+beforeEach(async () => {
+  await database.query('TRUNCATE ledger.audit_record, ledger.position');
+  ledger = new Ledger(database);
+});
+afterAll(() => database.close());
+
+const january = Date.UTC(2026, 0, 15);
+
+function aRecord(offset: number, over: Partial<AuditRecord> = {}): AuditRecord {
+  const record = acceptedRecord({
+    actor: 'normalizer/1',
+    occurredAtMs: january,
+    tenant: 'acme',
+    eventSource: '/acme/in',
+    eventId: `e${offset}`,
+    origin: { topic: 'raw.gusto.v1', partition: 0, offset },
+    outcome: 'normalized',
+    source: 'gusto',
+    connectionId: 'in',
+    eventIds: [`e${offset}`],
+    payloadDigest: 'd',
+  });
+  return { ...record, ...over };
+}
+
+const anEntry = (offset: number, over: Partial<LedgerEntry> = {}): LedgerEntry => ({
+  partition: 0,
+  offset: BigInt(offset),
+  timestampMs: january,
+  record: aRecord(offset),
+  ...over,
+});
+
+const count = async (): Promise<number> =>
+  Number((await database.query<{ n: string }>('SELECT count(*)::text AS n FROM ledger.audit_record'))[0]?.n);
+const positions = () =>
+  database.query('SELECT audit_partition AS p, next_offset::int AS next FROM ledger.position ORDER BY 1');
+
+describe('Ledger', () => {
+  it('keeps every field', async () => {
+    const record = aRecord(7, {
+      reason: 'because',
+      durationMs: 12,
+      attempt: 3,
+      events: 2,
+      deliveries: [{ deliveryId: 'd', subscriptionId: 's', connectionId: 'c', destination: 'slack', operation: 'o' }],
+      skipped: [{ subscriptionId: 's', reason: 'filter' }],
+      details: { a: 'b' },
+    });
+    await ledger.write([anEntry(7, { partition: 4, record })]);
+    expect(await database.query('SELECT * FROM ledger.audit_record')).toMatchObject([
+      {
+        audit_partition: 4,
+        audit_offset: '7',
+        audit_id: record.auditId,
+        event_id: 'e7',
+        origin_offset: '7',
+        recorded_at: new Date(january),
+        occurred_at: new Date(january),
+        reason: 'because',
+        duration_ms: '12',
+        attempt: 3,
+        events: 2,
+        deliveries: record.deliveries,
+        skipped: record.skipped,
+        details: { a: 'b' },
+        receipt: null,
+      },
+    ]);
+  });
+
+  it('changes nothing when an entry is written again', async () => {
+    const batch = [anEntry(0), anEntry(1), anEntry(0, { partition: 1 })];
+    await ledger.write(batch);
+    await ledger.write([...batch, anEntry(2)]);
+    await ledger.write([anEntry(0)]);
+    expect(await count()).toBe(4);
+    expect(await positions()).toEqual([
+      { p: 0, next: 3 },
+      { p: 1, next: 1 },
+    ]);
+  });
+
+  it('has one fact for a record that was told twice', async () => {
+    await ledger.write([anEntry(0), anEntry(1, { record: aRecord(0) })]);
+    expect(await count()).toBe(2);
+    expect(await database.query('SELECT audit_offset FROM ledger.fact')).toEqual([{ audit_offset: '0' }]);
+  });
+
+  it('takes nothing of a batch that fails', async () => {
+    const tooLong = aRecord(1, { tenant: randomText(5_000) });
+    const failing = ledger.write([anEntry(0), anEntry(1, { record: tooLong }), anEntry(2)]);
+    await expect(failing).rejects.toThrow(RowRefused);
+    expect(await count()).toBe(0);
+    expect(await positions()).toEqual([]);
+  });
+
+  it.each<[string, Partial<LedgerEntry>]>([
+    ['a moment that no calendar has', { timestampMs: 9e15 }],
+    ['an act at no time', { record: aRecord(0, { occurredAt: Number.NaN }) }],
+    ['a number too large', { record: aRecord(0, { attempt: 2 ** 40 }) }],
+  ])('blames the values for %s, so that the record can be dead-lettered', async (_, over) => {
+    await expect(ledger.write([anEntry(0, over)])).rejects.toThrow(RowRefused);
+  });
+
+  it('takes text as it comes; what PostgreSQL cannot hold is replaced', async () => {
+    const hostile = ['a\0b', `'"\\{},NULL`, '\\u0000', 'a\\\\\0', '🙂\u2028', ''];
+    const entries = hostile.map((text, i) =>
+      anEntry(i, { record: aRecord(i, { reason: text, details: { [`k${text}`]: text } }) }),
+    );
+    await ledger.write(entries);
+    const rows = await database.query('SELECT reason, details FROM ledger.audit_record ORDER BY audit_offset');
+    const kept = hostile.map((text) => text.replaceAll('\0', '\uFFFD'));
+    expect(rows).toEqual(kept.map((text) => ({ reason: text, details: { [`k${text}`]: text } })));
+  });
+
+  it('keeps any text that Avro can carry', async () => {
+    let offset = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string({ unit: 'binary', maxLength: 20 }), { maxLength: 5 }), async (texts) => {
+        // Avro strings are UTF-8.
+        const well = texts.map((text) => text.toWellFormed());
+        const record = aRecord(offset, {
+          reason: well.join('|'),
+          skipped: well.map((reason) => ({ subscriptionId: 's', reason })),
+        });
+        await ledger.write([anEntry(offset, { record })]);
+        const [row] = await database.query<{ skipped: Array<{ reason: string }> }>(
+          'SELECT skipped FROM ledger.audit_record WHERE audit_offset = $1',
+          [offset++],
+        );
+        expect(row?.skipped.map(({ reason }) => reason)).toEqual(well.map((text) => text.replaceAll('\0', '\uFFFD')));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('writes a large batch at once', async () => {
+    await ledger.write(Array.from({ length: 2_000 }, (_, i) => anEntry(i, { partition: i % 6 })));
+    expect(await count()).toBe(2_000);
+  });
+
+  it('makes the partition of a month when it is needed, though many writers need it at once', async () => {
+    const moments = [Date.UTC(2031, 0, 1) - 1, Date.UTC(2031, 0, 1), Date.UTC(2031, 1, 28, 23, 59, 59, 999), 0];
+    const writers = Array.from({ length: 8 }, () => new Ledger(database));
+    await Promise.all(
+      writers.map((writer, n) => writer.write(moments.map((timestampMs, i) => anEntry(n * 10 + i, { timestampMs })))),
+    );
+    expect(await count()).toBe(32);
+    const tables = await database.query<{ name: string }>(
+      'SELECT tableoid::regclass::text AS name, count(*)::int FROM ledger.audit_record GROUP BY 1 ORDER BY 1',
+    );
+    expect(tables).toEqual(
+      ['1970_01', '2030_12', '2031_01', '2031_02'].map((month) => ({ name: `ledger.audit_record_${month}`, count: 8 })),
+    );
+  });
+
+  it('prepares this month and the next', async () => {
+    await ledger.prepare(Date.UTC(2040, 11, 31, 23));
+    const [row] = await database.query(
+      "SELECT to_regclass('ledger.audit_record_2040_12') IS NOT NULL AS this, to_regclass('ledger.audit_record_2041_01') IS NOT NULL AS next",
+    );
+    expect(row).toEqual({ this: true, next: true });
+  });
+
+  it('never moves a position back', async () => {
+    await ledger.write([anEntry(9)]);
+    await ledger.write([anEntry(3)]);
+    expect(await positions()).toEqual([{ p: 0, next: 10 }]);
+  });
+});
+
+/** Does not shrink when compressed, as an index would try. */
+const randomText = (length: number): string =>
+  Array.from({ length }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7919 + ((i * i) % 977) * 31) % 20_000))).join(
+    '',
+  );
