@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { Session } from './session.js';
 
@@ -34,3 +35,12 @@ function describe(error: unknown): string {
 }
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Asks a person before something changes; a pipe or --yes means yes. @throws CommandFailure when the answer is no. */
+export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
+  if (yes || !process.stdin.isTTY) return;
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await lines.question(`${question} [y/N] `);
+  lines.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('nothing was changed');
+}

@@ -2,14 +2,17 @@ import { encodedTopics } from '@tributary/operations';
 import { migrate, pendingMigrations } from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 import type { Command } from 'commander';
-import { acting, print } from '../run.js';
+import { acting, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
 
-interface TopicOptions {
+interface YesOption {
+  readonly yes?: boolean;
+}
+
+interface TopicOptions extends YesOption {
   readonly partitions?: string;
   readonly replication?: string;
-  readonly yes?: boolean;
 }
 
 export function addClusterCommands(program: Command): void {
@@ -48,7 +51,7 @@ export function addClusterCommands(program: Command): void {
           : 'register what is missing under FULL_TRANSITIVE; never deletes',
       )
       .option('--yes', 'do not ask')
-      .action(acting(program, (session) => schemasCommand(session, name === 'register')));
+      .action(acting(program, (session, options: YesOption) => schemasCommand(session, name === 'register', options)));
   }
   const database = program.command('database').description('tables of the ledger and the inbox');
   for (const name of ['plan', 'migrate'] as const) {
@@ -56,7 +59,7 @@ export function addClusterCommands(program: Command): void {
       .command(name)
       .description(name === 'plan' ? 'show which migrations are missing' : 'run the missing migrations')
       .option('--yes', 'do not ask')
-      .action(acting(program, (session) => databaseCommand(session, name === 'migrate')));
+      .action(acting(program, (session, options: YesOption) => databaseCommand(session, name === 'migrate', options)));
   }
 }
 
@@ -70,25 +73,27 @@ async function topicsCommand(session: Session, options: TopicOptions, apply: boo
   for (const { topic, what, wanted, found } of plan.differences)
     print(`! ${topic}: ${what} is ${found}, the catalogue says ${wanted}`);
   print(`${plan.create.length} to create, ${plan.differences.length} that differ and are left alone`);
-  if (apply) await session.admin.apply(plan);
+  if (!apply || plan.create.length === 0) return;
+  await confirm(`create ${plan.create.length} topics?`, options.yes);
+  await session.admin.apply(plan);
 }
 
-async function schemasCommand(session: Session, register: boolean): Promise<void> {
+async function schemasCommand(session: Session, register: boolean, { yes }: YesOption): Promise<void> {
   const steps = await session.schemas.plan(encodedTopics());
   const missing = steps.filter((step) => !step.isRegistered);
   for (const { subject, version } of missing) print(`+ ${subject} v${version}`);
   print(`${missing.length} to register, ${steps.length - missing.length} registered`);
-  if (register) await session.schemas.apply(steps);
+  if (!register || missing.length === 0) return;
+  await confirm(`register ${missing.length} schema versions?`, yes);
+  await session.schemas.apply(steps);
 }
 
-async function databaseCommand(session: Session, run: boolean): Promise<void> {
-  if (!run) {
-    const pending = await pendingMigrations(session.databaseUrl);
-    for (const name of pending) print(`+ ${name}`);
-    print(`${pending.length} migrations to run`);
-    return;
-  }
+async function databaseCommand(session: Session, run: boolean, { yes }: YesOption): Promise<void> {
+  const pending = await pendingMigrations(session.databaseUrl);
+  for (const name of pending) print(`+ ${name}`);
+  print(`${pending.length} migrations to run`);
+  if (!run || pending.length === 0) return;
+  await confirm('run them?', yes);
   const ran = await migrate(session.databaseUrl);
-  for (const name of ran) print(`+ ${name}`);
   print(`${ran.length} migrations ran`);
 }

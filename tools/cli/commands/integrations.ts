@@ -1,12 +1,13 @@
 import { type Plan, readIntegrationFiles } from '@tributary/control/apply';
 import { openIntegrationTables, planAgainst } from '@tributary/operations';
 import type { Command } from 'commander';
-import { acting, CommandFailure, print } from '../run.js';
+import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 
 interface Options {
   readonly file: string[];
   readonly prune?: boolean;
+  readonly yes?: boolean;
   readonly reason: string;
 }
 
@@ -29,10 +30,12 @@ export function addIntegrationCommands(program: Command): void {
     .requiredOption('-f, --file <path>', 'YAML file or folder; may be repeated', collect)
     .option('--prune', 'delete what is applied and in no file')
     .option('--reason <text>', 'why, for the audit trail', 'apply')
+    .option('--yes', 'do not ask')
     .action(
       acting(program, async (session, options: Options) => {
         const { plan, writer } = await makePlan(session, options);
         showPlan(plan);
+        if (plan.changes.length > 0) await confirm(`apply ${plan.changes.length} changes?`, options.yes);
         await writer.apply(plan, options.reason);
         print(plan.changes.length === 0 ? 'nothing to do' : `applied ${plan.changes.length} changes`);
       }),
