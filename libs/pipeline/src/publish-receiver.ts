@@ -11,6 +11,7 @@ import {
 } from '@tributary/contracts';
 import { rawKey, sha256Hex } from '@tributary/domain';
 import type { OutgoingRecord } from '@tributary/kafka';
+import type { Type, types } from 'avsc';
 import type { RecordCodec, RecordWriter } from './ports.js';
 import type { Rejection } from './rejection-log.js';
 import { type Answer, unavailable } from './webhook-receiver.js';
@@ -166,16 +167,17 @@ function checkEvent(event: JsonObject, at: string): SchemaError[] {
   const errors: SchemaError[] = [];
   const wrong = (name: string, message: string) => errors.push({ at: `${at}/${name}`, message });
   if (event.specversion !== '1.0') wrong('specversion', 'must be "1.0"');
-  if (asIdentifier(event.id) === undefined) wrong('id', 'is missing: a short printable text, or send Idempotency-Key');
-  if (asIdentifier(event.source) === undefined) wrong('source', 'is missing: a short printable URI reference');
-  if (event.subject !== undefined && asIdentifier(event.subject) === undefined)
-    wrong('subject', 'must be a short printable text');
+  if (!isShortText(event.id)) wrong('id', 'is missing: a short printable text, or send Idempotency-Key');
+  if (!isShortText(event.source)) wrong('source', 'is missing: a short printable URI reference');
+  if (event.subject !== undefined && !isShortText(event.subject)) wrong('subject', 'must be a short printable text');
   if (event.time !== undefined && msFromIso(event.time) === null) wrong('time', 'must be an RFC 3339 date and time');
   const parts = parseEventType(String(event.type));
   if (!parts) wrong('type', 'must be domain.entity.verb of a known domain, such as people.employee.onboarded');
   else errors.push(...checkData(parts.record, event.data, `${at}/data`));
   return errors;
 }
+
+const isShortText = (value: unknown): boolean => typeof value === 'string' && asIdentifier(value) !== undefined;
 
 const externalEvent = 'tributary.external.ExternalEvent';
 
@@ -187,30 +189,30 @@ function checkData(record: string, data: unknown, at: string): SchemaError[] {
   avroType(record).isValid(fields, {
     noUndeclaredFields: true,
     errorHook: (path, value, type) => {
-      errors.push({ at: [at, ...path].join('/'), message: messageFor(value, String(type)) });
+      const place = [at, ...path].join('/');
+      const unknown = undeclaredFields(value, type);
+      errors.push(...unknown.map((name) => ({ at: `${place}/${name}`, message: `is not a field of ${type.name}` })));
+      if (unknown.length === 0) errors.push({ at: place, message: messageFor(value, String(type)) });
     },
   });
   return errors;
 }
 
-function messageFor(value: unknown, type: string): string {
-  const shown = JSON.stringify(value)?.slice(0, 60) ?? 'nothing';
-  return `${shown} does not fit ${type.length > 120 ? 'the schema (is there a field it does not know?)' : type}`;
+/** avsc says of an unknown field only which record has it. */
+function undeclaredFields(value: unknown, type: Type): string[] {
+  const fields = asObject(value);
+  if (!fields || !('fields' in type)) return [];
+  const declared = new Set((type as types.RecordType).fields.map(({ name }) => name));
+  return Object.keys(fields).filter((name) => !declared.has(name));
 }
 
-function invalidAnswer(errors: readonly SchemaError[]): Answer {
-  const body = {
-    type: 'about:blank',
-    title: 'Unprocessable Content',
-    status: 422,
-    code: 'schema',
-    detail: 'the events do not fit their schemas',
-    errors: errors.slice(0, 100),
-  };
-  return {
-    status: 422,
-    headers: { 'content-type': 'application/problem+json' },
-    body: JSON.stringify(body),
-    source: publishSource,
-  };
+function messageFor(value: unknown, type: string): string {
+  const shown = JSON.stringify(value)?.slice(0, 60) ?? 'nothing';
+  return `${shown} does not fit ${type.length > 120 ? 'the schema' : type}`;
 }
+
+const invalidAnswer = (errors: readonly SchemaError[]): Answer => ({
+  status: 422,
+  problem: { code: 'schema', detail: 'the events do not fit their schemas', errors: errors.slice(0, 100) },
+  source: publishSource,
+});

@@ -6,12 +6,19 @@ import { handshakePrefix } from './normalizer-stage.js';
 import type { RecordCodec, RecordWriter } from './ports.js';
 import type { Rejection } from './rejection-log.js';
 
+export interface Problem {
+  readonly code: string;
+  readonly detail: string;
+  /** What exactly is wrong with the body; `at` is a JSON pointer into it. */
+  readonly errors?: readonly { readonly at: string; readonly message: string }[];
+}
+
 /** An HTTP answer. `problem`: an `application/problem+json` body is made of it. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly problem?: { readonly code: string; readonly detail: string };
+  readonly problem?: Problem;
   /** Slug of the source, for metrics; absent when the connection is unknown. */
   readonly source?: string;
 }
@@ -75,8 +82,8 @@ export class WebhookReceiver {
         description.reason,
       );
     }
-    const digest = sha256Hex(request.body);
     if (description.kind === 'malformed') {
+      const digest = sha256Hex(request.body);
       // Signed, so it is theirs: kept byte for byte, and the normalizer dead-letters it.
       const kept = await this.write(request, connection, { id: digest, type: '', subject: digest, malformed: true });
       if (kept) return kept;
