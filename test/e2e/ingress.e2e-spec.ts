@@ -35,10 +35,10 @@ beforeAll(async () => {
 });
 afterAll(() => system?.stop());
 
-/** Files of Kafka and logs in which a text can be read. Kafka's records are not compressed. */
-const filesHolding = (text: string): Promise<string[]> => {
+/** Files of Kafka and logs in which one of the texts can be read. Kafka's records are not compressed. */
+const filesHolding = (texts: Readonly<Record<string, string>>): Promise<string[]> => {
   const { dataDir } = system.environment.stack;
-  return filesHoldingIn(text, [join(dataDir, 'data/kafka'), join(dataDir, 'logs')]);
+  return filesHoldingIn(texts, [join(dataDir, 'data/kafka'), join(dataDir, 'logs')]);
 };
 
 /** Applied last, so the rest is known as well. */
@@ -170,11 +170,6 @@ describe.each(vendors.map((vendor) => [vendor.source, vendor] as const))('webhoo
     }
   });
 
-  it.runIf(vendor.isHex)('takes upper-case hex of the right signature', async () => {
-    const call = withSignature(vendor, aCall(vendor), (value) => [upperHex(value)]);
-    expectAnswer(await webhook(vendor.connection, call), 200);
-  });
-
   it('delivers an event once, however often it is sent', async () => {
     const call = aCall(vendor);
     expectAnswer(await webhook(vendor.connection, call), 200);
@@ -202,7 +197,15 @@ describe.each(vendors.map((vendor) => [vendor.source, vendor] as const))('webhoo
   });
 });
 
-describe('what only one source has', () => {
+describe('what only some sources have', () => {
+  it.each(vendors.filter(({ isHex }) => isHex).map((vendor) => [vendor.source, vendor] as const))(
+    'takes upper-case hex of the right signature from %s',
+    async (_name, vendor) => {
+      const call = withSignature(vendor, aCall(vendor), (value) => [upperHex(value)]);
+      expectAnswer(await webhook(vendor.connection, call), 200);
+    },
+  );
+
   const vendorOf = (source: string): Vendor => vendors.find((vendor) => vendor.source === source) as Vendor;
 
   it("answers 200 to GitHub's ping, and delivers nothing", async () => {
@@ -291,7 +294,7 @@ describe("Gusto's handshake", () => {
     const [, sealed = ''] = /^pending-gusto +\{"verification_token":"(enc:[\w-]+)"\}$/m.exec(printed.stdout) ?? [];
     expect(sealed).not.toBe('');
     expect(printed.stdout).not.toContain(token);
-    expect(await filesHolding(token)).toEqual([]);
+    expect(await filesHolding({ token })).toEqual([]);
 
     await system.applyText(
       `connections: [{ id: pending-gusto, tenant: demo, source: gusto, secrets: { webhook: ["${sealed}"] } }]`,
@@ -407,3 +410,231 @@ async function speak(bytes: string): Promise<string> {
   socket.write(Buffer.from(bytes, 'latin1'));
   return answer;
 }
+
+describe('the publish API', () => {
+  const lead = (more: object = {}) => ({
+    specversion: '1.0',
+    id: randomUUID(),
+    source: '/crm/leads',
+    type: 'crm.lead.scored',
+    subject: 'lead-1',
+    data: { score: 7 },
+    ...more,
+  });
+  const json = (value: unknown): string => JSON.stringify(value);
+  const batchForm = { 'content-type': 'application/cloudevents-batch+json' };
+  const asOther = { authorization: `Bearer ${testSecrets.E2E_OTHER_API_KEY}` };
+
+  it('takes one event, says its id, and delivers it', async () => {
+    const event = lead({ time: '2026-01-02T03:04:05Z' });
+    const reply = await publish(json(event));
+    expect({ status: reply.status, body: reply.body }).toEqual({ status: 202, body: json({ id: event.id }) });
+    expect(reply.headers['content-type']).toMatch(/^application\/json/);
+    await system.untilDelivered('demo', event.id);
+  });
+
+  it('takes a batch, says the ids in its order, and delivers each once', async () => {
+    const events = Array.from({ length: 20 }, () => lead());
+    const twice = [...events, ...events];
+    const reply = await publish(json(twice), batchForm);
+    expect(reply.status).toBe(202);
+    expect(JSON.parse(reply.body)).toEqual({ ids: twice.map(({ id }) => id) });
+    for (const { id } of events) await system.untilDelivered('demo', id);
+    await system.proof();
+    for (const { id } of events) expect(await system.effectsOf('demo', id)).toHaveLength(1);
+  });
+
+  it('takes a missing id from Idempotency-Key, and an id before it', async () => {
+    const key = randomUUID();
+    const { id: _id, ...unnamed } = lead();
+    for (let n = 0; n < 2; n++) {
+      const reply = await publish(json(unnamed), { 'idempotency-key': key });
+      expect({ status: reply.status, body: reply.body }).toEqual({ status: 202, body: json({ id: key }) });
+    }
+    const named = lead();
+    expect((await publish(json(named), { 'idempotency-key': key })).body).toBe(json({ id: named.id }));
+    await system.untilDelivered('demo', key);
+    await system.untilDelivered('demo', named.id);
+    await system.proof();
+    expect(await system.effectsOf('demo', key)).toHaveLength(1);
+  });
+
+  it.each([
+    ['no key', ''],
+    ['another scheme', 'Basic ZGVtbzpkZW1v'],
+    ['a key of nobody', `Bearer nobody.${'a'.repeat(48)}`],
+    ['the id of a key with another secret', `Bearer demo-publisher.${'a'.repeat(48)}`],
+    ['a key without secret', 'Bearer demo-publisher'],
+    ['a key that is an object member', `Bearer constructor.${'a'.repeat(48)}`],
+    ['a key of 10 kB', `Bearer demo-publisher.${'a'.repeat(10_000)}`],
+  ])('answers 401 to %s', async (_name, authorization) => {
+    expectProblem(await publish(json(lead()), { authorization }), 401);
+  });
+
+  it('answers 403 to a key that may not publish', async () => {
+    const authorization = `Bearer ${testSecrets.E2E_READER_API_KEY}`;
+    expectProblem(await publish(json(lead()), { authorization }), 403);
+  });
+
+  it.each([
+    ['text', { 'content-type': 'text/plain' }],
+    ['plain JSON without attributes', { 'content-type': 'application/json' }],
+    ['no content type', { 'content-type': '' }],
+    ['a form', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['gzip', { 'content-encoding': 'gzip' }],
+  ])('answers 415 to %s', async (_name, headers) => {
+    expectProblem(await publish(json(lead()), headers), 415);
+  });
+
+  it('takes a content type with a charset, in any case', async () => {
+    const headers = { 'content-type': 'Application/CloudEvents+JSON; charset=UTF-8' };
+    expect((await publish(json(lead()), headers)).status).toBe(202);
+  });
+
+  it.each([
+    ['nothing', '', {}],
+    ['half an object', '{"id":', {}],
+    ['an array where one event is meant', '[]', {}],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), {}],
+    ['nesting without end', '{"data":'.repeat(10_000), {}],
+    ['one event where a batch is meant', '{}', batchForm],
+    ['an empty batch', '[]', batchForm],
+    ['a batch of numbers', '[1]', batchForm],
+    ['a batch that closes the wrapping', '[]},{"events":[]', batchForm],
+    ['a batch of 501', json(Array.from({ length: 501 }, () => ({}))), batchForm],
+  ])('answers 400 to %s', async (_name, body, headers) => {
+    expectProblem(await publish(body, headers), 400);
+  });
+
+  it('answers 413 to 2 MB', async () => {
+    expectProblem(await publish(json(lead({ data: 'x'.repeat(2 * 1024 * 1024) }))), 413);
+  });
+
+  const onboarded = { type: 'people.employee.onboarded', data: { employeeId: 'e-1' } };
+  it.each([
+    ['no id', lead({ id: undefined }), '/id'],
+    ['an id that is a number', lead({ id: 7 }), '/id'],
+    ['no source', lead({ source: '' }), '/source'],
+    ['another version', lead({ specversion: '0.3' }), '/specversion'],
+    ['a type of two parts', lead({ type: 'crm.lead' }), '/type'],
+    ['a domain that there is not', lead({ type: 'weather.rain.fell' }), '/type'],
+    ['a type that every object has', lead({ type: '__proto__.a.b' }), '/type'],
+    ['a time that is none', lead({ time: 'yesterday' }), '/time'],
+    ['a subject that is an object', lead({ subject: {} }), '/subject'],
+    ['no data', lead({ ...onboarded, data: undefined }), '/data'],
+    ['data of another kind', lead({ ...onboarded, data: [1] }), '/data'],
+    ['a field of another kind', lead({ ...onboarded, data: { employeeId: 7 } }), '/data/employeeId'],
+    [
+      'a field that the schema does not know',
+      lead({ ...onboarded, data: { employeeId: 'e', salary: 1 } }),
+      '/data/salary',
+    ],
+  ])('answers 422 to %s, and points to it', async (_name, event, at) => {
+    const one = expectProblem(await publish(json(event)), 422);
+    expect(one.errors).toEqual([{ at, message: expect.stringMatching(/\w/) }]);
+    const second = expectProblem(await publish(json([lead(), event]), batchForm), 422);
+    expect(second.errors).toEqual([{ at: `/1${at}`, message: expect.stringMatching(/\w/) }]);
+  });
+
+  it('writes nothing of a batch in which one event is wrong', async () => {
+    const [right, wrong] = [lead(), lead({ source: '' })];
+    expectProblem(await publish(json([right, wrong]), batchForm), 422);
+    const stored = await system.rawRecordsOf('raw.publish.v1');
+    expect(stored.map(({ sourceEventId }) => sourceEventId)).not.toContain(right.id);
+  });
+
+  it('keeps tenants apart, whatever they write into their events', async () => {
+    const event = lead({ source: '/demo/demo-gusto', tenant: 'demo', ce_tenant: 'demo' });
+    expect((await publish(json(event))).status).toBe(202);
+    expect((await publish(json(event), asOther)).status).toBe(202);
+    await system.untilDelivered('demo', event.id);
+    await system.untilDelivered('other', event.id);
+    await system.proof();
+    expect(await system.effectsOf('demo', event.id)).toHaveLength(1);
+    expect(await system.effectsOf('other', event.id)).toHaveLength(1);
+    const written = (await system.recordsOf('events.crm.v1')).filter(({ headers }) => headers.ce_id === event.id);
+    expect(written.map(({ headers, key }) => [headers.ce_tenant, headers.ce_source, String(key)]).sort()).toEqual([
+      ['demo', '/demo/publish/%2Fdemo%2Fdemo-gusto', 'demo:lead-1'],
+      ['other', '/other/publish/%2Fdemo%2Fdemo-gusto', 'other:lead-1'],
+    ]);
+  });
+});
+
+describe('secrets', () => {
+  it('are in no log and in no byte of Kafka', async () => {
+    const secrets = { ...system.environment.secrets, ...testSecrets };
+    expect(await filesHolding(secrets)).toEqual([]);
+    // The search itself finds what is there.
+    const found = await filesHolding({ id: 'rotating-gusto', event: 'service.started' });
+    expect(found.some((file) => file.includes('/raw.gusto.v1-'))).toBe(true);
+    expect(found.some((file) => file.includes('/logs/'))).toBe(true);
+  });
+});
+
+// Last, because it stops the broker.
+describe('without Kafka', () => {
+  const gusto = vendors[0] as Vendor;
+  const accepted: SignedCall[] = [];
+
+  async function expectTakes(call: SignedCall): Promise<void> {
+    await eventually(async () => expectAnswer(await webhook(gusto.connection, call), 200), {
+      timeoutMs: patienceMs,
+      what: 'ingress to take webhooks again',
+    });
+    accepted.push(call);
+  }
+
+  async function expectRefuses(call: SignedCall): Promise<void> {
+    const startedAt = performance.now();
+    const reply = await webhook(gusto.connection, call);
+    console.log(`      503 after ${Math.round(performance.now() - startedAt)} ms`);
+    expectProblem(reply, 503);
+    expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
+  }
+
+  /** A signal takes a moment to arrive. */
+  async function untilRefused(): Promise<SignedCall> {
+    for (;;) {
+      const call = aCall(gusto);
+      if ((await webhook(gusto.connection, call)).status === 503) return call;
+      accepted.push(call);
+    }
+  }
+
+  it('answers 503 while the broker hangs, and takes the same event afterwards', async () => {
+    const kafka = system.environment.stack.processes.get('kafka');
+    let during: SignedCall;
+    kafka?.kill('SIGSTOP');
+    try {
+      during = await untilRefused();
+      await expectRefuses(aCall(gusto));
+      const refused = await publish(JSON.stringify({ ...leadLike, id: randomUUID() }));
+      expectProblem(refused, 503);
+      expect((await fetch(`${system.ingressUrl}/health/live`)).status).toBe(200);
+    } finally {
+      kafka?.kill('SIGCONT');
+    }
+    await expectTakes(during);
+  });
+  const leadLike = { specversion: '1.0', source: '/crm', type: 'crm.lead.scored', data: {} };
+
+  it('answers 503 while the broker is dead, and recovers by itself when it is back', async () => {
+    const before = aCall(gusto);
+    await expectTakes(before);
+    const kafka = system.environment.stack.processes.get('kafka');
+    if (!kafka) throw new Error('the stack runs no Kafka');
+    kafka.kill('SIGKILL');
+    await kafka.exited;
+    const during = aCall(gusto);
+    await expectRefuses(during);
+    await system.environment.stack.supervisor.spawn(kafka.spec);
+    await expectTakes(during);
+    for (let n = 0; n < 20; n++) await expectTakes(aCall(gusto));
+  });
+
+  it('has lost nothing that it took, and the proof closes', async () => {
+    for (const { event } of accepted) await system.untilDelivered('demo', event.id);
+    await system.expectProofCloses();
+    for (const { event } of accepted) expect(await system.effectsOf('demo', event.id)).toHaveLength(1);
+  });
+});
