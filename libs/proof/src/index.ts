@@ -1,2 +1,2 @@
-export { type PartitionOffsets, type ProofPorts, type ProofScope, prove } from './prove.js';
+export { type PartitionOffsets, type ProofPorts, prove } from './prove.js';
 export * from './report.js';

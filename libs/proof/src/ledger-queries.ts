@@ -18,9 +18,6 @@ interface RangeRow {
 const ranges = (rows: readonly RangeRow[]): OffsetRange[] =>
   rows.map(({ first, last }) => ({ first: Number(first), last: Number(last) }));
 
-export const lengthOf = (list: readonly OffsetRange[]): number =>
-  list.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-
 /** Offsets in [from, to) of a topic partition about which the ledger has no record of this action. */
 export async function offsetsWithout(
   query: Query,
@@ -40,6 +37,22 @@ export async function offsetsWithout(
     [about.topic, about.partition, about.action, from, to],
   );
   return ranges(rows);
+}
+
+/** How many offsets in [from, to) of a topic partition the ledger has no record of this action about. */
+export async function countOffsetsWithout(
+  query: Query,
+  about: { readonly topic: string; readonly partition: number; readonly action: string },
+  from: number,
+  to: number,
+): Promise<number> {
+  if (to <= from) return 0;
+  const rows = await query<{ count: string }>(
+    `SELECT count(DISTINCT origin_offset)::text AS count FROM ledger.audit_record
+     WHERE origin_topic = $1 AND origin_partition = $2 AND action = $3 AND origin_offset >= $4 AND origin_offset < $5`,
+    [about.topic, about.partition, about.action, from, to],
+  );
+  return to - from - Number(rows[0]?.count ?? 0);
 }
 
 /** Offsets in [from, to) of an audit partition that have no row. */

@@ -2,10 +2,10 @@ import { domains, topicFamilies, topics } from '@tributary/contracts';
 import {
   auditOffsetsWithoutRow,
   auditRowCount,
+  countOffsetsWithout,
   deliveriesByState,
   eventsNeverRouted,
   ledgerPositions,
-  lengthOf,
   type OffsetRange,
   offsetsWithout,
   outcomesOf,
@@ -106,6 +106,9 @@ async function offsetsByTopic(ports: ProofPorts, names: readonly string[], group
 
 interface Coverage {
   readonly total: number;
+  /** Committed, and without a record. */
+  readonly lost: number;
+  /** Not committed, and without a record yet. */
   readonly waiting: number;
 }
 
@@ -117,10 +120,11 @@ async function coverage(
   findings: Findings,
 ): Promise<Coverage> {
   let total = 0;
+  let missing = 0;
   let waiting = 0;
   for (const { partition, low, high, committed } of offsets) {
     total += high - low;
-    const settledTo = Math.min(Math.max(committed ?? low, low), high);
+    const settledTo = committedEnd({ partition, low, high, committed });
     const lost = await offsetsWithout(query, { ...about, partition }, low, settledTo);
     for (const range of lost) {
       findings.add(
@@ -128,9 +132,10 @@ async function coverage(
         `${named(about.topic, partition, range)} committed by the ${about.stage} without a record of what became of it`,
       );
     }
-    waiting += lengthOf(await offsetsWithout(query, { ...about, partition }, settledTo, high));
+    missing += await countOffsetsWithout(query, { ...about, partition }, low, settledTo);
+    waiting += await countOffsetsWithout(query, { ...about, partition }, settledTo, high);
   }
-  return { total, waiting };
+  return { total, lost: missing, waiting };
 }
 
 const named = (topic: string, partition: number, { first, last }: OffsetRange): string =>
@@ -145,12 +150,7 @@ async function proveSource(
   findings: Findings,
 ): Promise<SourceSums> {
   const topic = topicFamilies.raw(source).name;
-  const { total, waiting } = await coverage(
-    query,
-    { topic, action: 'accepted', stage: 'normalizer' },
-    offsets,
-    findings,
-  );
+  const { total, lost } = await coverage(query, { topic, action: 'accepted', stage: 'normalizer' }, offsets, findings);
   const outcomes = await outcomesOf(query, topic, 'accepted', boundsOf(offsets));
   const count = (outcome: string) => outcomes.get(outcome) ?? 0;
   const sums = {
@@ -160,7 +160,7 @@ async function proveSource(
     duplicate: count('duplicate'),
     filtered: count('filtered'),
     dead: count('dead'),
-    waiting,
+    waiting: waitingOf(total, lost, outcomes),
   };
   const accounted = sums.normalized + sums.duplicate + sums.filtered + sums.dead + sums.waiting;
   if (accounted !== total)
@@ -175,13 +175,23 @@ async function proveDomain(
   findings: Findings,
 ): Promise<DomainSums> {
   const topic = topicFamilies.events(domain).name;
-  const { total, waiting } = await coverage(query, { topic, action: 'planned', stage: 'router' }, offsets, findings);
+  const { total, lost } = await coverage(query, { topic, action: 'planned', stage: 'router' }, offsets, findings);
   const outcomes = await outcomesOf(query, topic, 'planned', boundsOf(offsets));
+  const waiting = waitingOf(total, lost, outcomes);
   const dead = outcomes.get('dead') ?? 0;
   const routed = (outcomes.get('planned') ?? 0) + (outcomes.get('unsubscribed') ?? 0);
   if (routed + dead + waiting !== total)
     findings.add(topic, `events ${total} is not routed + dead + waiting = ${routed + dead + waiting}`);
   return { domain, events: total, routed, dead, waiting };
+}
+
+/**
+ * What is neither lost nor became anything. Taken from the outcomes and not counted by itself: the ledger grows between
+ * two questions, and what was waiting at the first would be missing from the sum at the second.
+ */
+function waitingOf(total: number, lost: number, outcomes: ReadonlyMap<string, number>): number {
+  const became = [...outcomes.values()].reduce((sum, count) => sum + count, 0);
+  return Math.max(0, total - lost - became);
 }
 
 /** What the normalizer says it made has reached the router. */
@@ -193,7 +203,8 @@ async function proveHandOver(
 ): Promise<void> {
   for (const source of sources) {
     const topic = topicFamilies.raw(source).name;
-    for (const lost of await eventsNeverRouted(query, topic, boundsOf(raw.get(topic) ?? []), mostNamed)) {
+    // What was not committed when the positions were read may have become an event after them.
+    for (const lost of await eventsNeverRouted(query, topic, committedBounds(raw.get(topic) ?? []), mostNamed)) {
       findings.add(
         topic,
         `event ${lost.eventId} of ${lost.eventSource} (${lost.origin}) was normalized and never reached the router`,
@@ -212,19 +223,24 @@ async function proveDestinations(
   const bounds: TopicBounds[] = [...events].flatMap(([topic, offsets]) =>
     boundsOf(offsets).map((bound) => ({ topic, ...bound })),
   );
-  const states = await deliveriesByState(query, bounds);
+  // Of events that were committed later, deliveries may have been written after the positions were read.
+  const surely: TopicBounds[] = [...events].flatMap(([topic, offsets]) =>
+    committedBounds(offsets).map((bound) => ({ topic, ...bound })),
+  );
   const all: DestinationSums[] = [];
   for (const destination of destinations) {
     const topic = topicFamilies.delivery(destination).name;
     const offsets = delivery.get(topic) ?? [];
+    // Before the states: what is settled in between then counts as waiting, never as lost.
+    const open = await coverage(query, { topic, action: 'settled', stage: 'connector' }, offsets, findings);
+    const states = await deliveriesByState(query, bounds);
     const count = (...wanted: string[]) =>
       states
         .filter((row) => row.destination === destination && wanted.includes(row.state))
         .reduce((sum, row) => sum + row.count, 0);
-    const unsettled = count('waiting');
-    const open = await coverage(query, { topic, action: 'settled', stage: 'connector' }, offsets, findings);
-    if (unsettled > open.waiting) {
-      for (const id of await unsettledDeliveries(query, bounds, destination, mostNamed)) {
+    const lost = await unsettledDeliveries(query, surely, destination, open.waiting + mostNamed);
+    if (lost.length > open.waiting) {
+      for (const id of lost.slice(0, mostNamed)) {
         findings.add(destination, `delivery ${id} was planned, is not settled and does not wait in ${topic}`);
       }
     }
@@ -248,10 +264,11 @@ async function proveDestinations(
 async function proveLedger(ports: ProofPorts, findings: Findings): Promise<LedgerSums> {
   const positions = await ledgerPositions(ports.query);
   const sums = { records: 0, rows: 0, waiting: 0 };
-  for (const { partition, low, high } of await ports.offsetsOf(topics.audit.name, 'audit-logger')) {
+  for (const { partition, low, high, committed } of await ports.offsetsOf(topics.audit.name, 'audit-logger')) {
     const position = positions.get(partition) ?? { first: low, next: low };
     const from = Math.min(low, position.first);
-    const to = Math.min(Math.max(position.next, low), high);
+    // What the group committed was written once, also when the ledger itself no longer knows: a restored backup.
+    const to = Math.min(Math.max(position.next, committed ?? low, low), high);
     for (const range of await auditOffsetsWithoutRow(ports.query, partition, from, to)) {
       findings.add('ledger', `${named(topics.audit.name, partition, range)} the row is missing from the ledger`);
     }
@@ -261,6 +278,12 @@ async function proveLedger(ports: ProofPorts, findings: Findings): Promise<Ledge
   }
   return sums;
 }
+
+const committedEnd = ({ low, high, committed }: PartitionOffsets): number =>
+  Math.min(Math.max(committed ?? low, low), high);
+
+const committedBounds = (offsets: readonly PartitionOffsets[]) =>
+  offsets.map((one) => ({ partition: one.partition, from: one.low, to: committedEnd(one) }));
 
 const boundsOf = (offsets: readonly PartitionOffsets[]) =>
   offsets.map(({ partition, low, high }) => ({ partition, from: low, to: high }));
