@@ -10,7 +10,14 @@ const stamp = join(root, 'dist/.built');
 const sourceFolders = ['apps', 'libs', 'tools', 'bench', 'test'];
 const configFiles = ['tsconfig.json', 'tsconfig.build.json', 'package.json'];
 // Read at run time by path, so they travel with the build. Everything else in the tree is TypeScript.
-const assetPatterns = ['**/*.avsc', '**/*.sql', 'tools/**/pom.xml', 'tools/**/*.properties', '**/fixtures/**/*', '**/*.mjs'];
+const assetPatterns = [
+  '**/*.avsc',
+  '**/*.sql',
+  'tools/**/pom.xml',
+  'tools/**/*.properties',
+  '**/fixtures/**/*',
+  '**/*.mjs',
+];
 
 function newestChange(path) {
   const stat = statSync(path, { throwIfNoEntry: false });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { applyKafkaJsPatches } from '@tributary/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { LocalStackError } from './errors.js';
 import { describeExit, tailOf, waitUntilHealthy } from './health.js';
@@ -109,6 +110,7 @@ async function format(options: KafkaOptions, configFile: string): Promise<void> 
 
 /** Ready when the cluster that answers is the one formatted here and its broker is registered, so topics can be made. */
 async function requireOwn(address: string, dataFolder: string): Promise<void> {
+  applyKafkaJsPatches();
   const kafka = new Kafka({
     clientId: 'local-stack',
     brokers: [address],

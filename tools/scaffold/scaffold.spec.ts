@@ -16,7 +16,7 @@ it.each<[Kind]>([['source'], ['destination']])('a new %s has every word filled i
   const files = await scaffold({ kind, vendor: 'acme-crm', root });
   expect(files).toContain(`libs/${kind}s/acme-crm/acme-crm.spec.ts`);
   for (const file of files) expect(readFileSync(join(root, file), 'utf8')).not.toMatch(/__\w+__/);
-  const registry = readFileSync(join(root, 'libs/registry/src/generated/definitions.ts'), 'utf8');
+  const registry = readFileSync(join(root, `libs/registry/src/generated/${kind}s.ts`), 'utf8');
   expect(registry).toContain(`import { acmeCrm as acmeCrm${kind === 'source' ? 'Source' : 'Destination'} }`);
 });
 

@@ -8,8 +8,8 @@ import { CONCURRENCY } from './tokens.js';
 @Controller()
 export class AuditConsumer {
   constructor(
-    @Inject(LedgerStage) private readonly stage: LedgerStage,
-    @Inject(CONCURRENCY) private readonly concurrency: number,
+    @Inject(LedgerStage) readonly stage: LedgerStage,
+    @Inject(CONCURRENCY) readonly concurrency: number,
   ) {}
 
   // Rows are identified by offset, so their order does not matter and many go in one statement.

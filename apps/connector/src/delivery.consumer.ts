@@ -8,8 +8,8 @@ import { type ConnectorScope, SCOPE } from './tokens.js';
 @Controller()
 export class DeliveryConsumer {
   constructor(
-    @Inject(ConnectorStage) private readonly stage: ConnectorStage,
-    @Inject(SCOPE) private readonly scope: ConnectorScope,
+    @Inject(ConnectorStage) readonly stage: ConnectorStage,
+    @Inject(SCOPE) readonly scope: ConnectorScope,
   ) {}
 
   @Consumes<DeliveryConsumer>(

@@ -12,8 +12,8 @@ const rawTopics = () => sourceSlugs.map(topicFamilies.raw);
 @Controller()
 export class RawConsumer {
   constructor(
-    @Inject(NormalizerStage) private readonly stage: NormalizerStage,
-    @Inject(CONCURRENCY) private readonly concurrency: number,
+    @Inject(NormalizerStage) readonly stage: NormalizerStage,
+    @Inject(CONCURRENCY) readonly concurrency: number,
   ) {}
 
   @Consumes<RawConsumer>(

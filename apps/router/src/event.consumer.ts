@@ -12,8 +12,8 @@ const eventTopics = domains.map(topicFamilies.events);
 @Controller()
 export class EventConsumer {
   constructor(
-    @Inject(RouterStage) private readonly stage: RouterStage,
-    @Inject(CONCURRENCY) private readonly concurrency: number,
+    @Inject(RouterStage) readonly stage: RouterStage,
+    @Inject(CONCURRENCY) readonly concurrency: number,
   ) {}
 
   @Consumes<EventConsumer>(

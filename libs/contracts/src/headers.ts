@@ -49,8 +49,6 @@ export const errorHeaders = {
 
 export const redriveHeaders = { id: 'x-redrive-id', count: 'x-redrive-count' } as const;
 
-export const traceHeaders = { traceparent: 'traceparent', tracestate: 'tracestate' } as const;
-
 export const contentTypeHeader = 'content-type';
 /** The Avro value carries Confluent's 5-byte prefix, so this is not plain Avro: ce_dataschema names the schema. */
 export const avroContentType = 'application/avro';

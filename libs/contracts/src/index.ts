@@ -1,6 +1,5 @@
 export * from './avro.js';
 export * from './catalogue.js';
-export { InvalidDecimal } from './decimal.js';
 export * from './domains.js';
 export * from './event-types.js';
 export * from './generated/records.js';

@@ -12,9 +12,6 @@ interface IndexedSubscription {
   readonly filterProblem: string | undefined;
 }
 
-/** What the router needs of an event before it decides whether to decode it. */
-export type EventAttributes = Omit<CanonicalEvent, 'data'>;
-
 export interface Routing {
   readonly deliveries: readonly PlannedDelivery[];
   readonly skipped: readonly SkippedSubscription[];

@@ -8,17 +8,8 @@ import {
   retryHeaders,
 } from '@tributary/contracts';
 import type { IncomingRecord, OutgoingRecord } from '@tributary/kafka';
-import { type AuditRecordFacts, deadLetterEntity } from './facts.js';
-
-/** Where an operator stands with a dead letter. */
-export type DeadLetterState = 'open' | 'redriven' | 'discarded';
-
-export interface DeadLetter {
-  /** `<topic>/<partition>/<offset>`: what commands take. */
-  readonly id: string;
-  readonly record: IncomingRecord;
-  readonly state: DeadLetterState;
-}
+import { type DeadLetter, type DeadLetterState, deadLetterEntity } from './dead-letter.js';
+import type { AuditRecordFacts } from './facts.js';
 
 export interface DeadLetterFilter {
   readonly connection?: string;

@@ -1,6 +1,6 @@
 import { type AuditRecord, cloudEventHeaders as ce, deliveryHeaders, originHeaders } from '@tributary/contracts';
 import { operatedRecord } from '@tributary/domain';
-import type { DeadLetter } from './dead-letters.js';
+import { type DeadLetter, deadLetterEntity } from './dead-letter.js';
 
 /** An operator's act on a dead letter. */
 export interface AuditRecordFacts {
@@ -10,8 +10,6 @@ export interface AuditRecordFacts {
   readonly reason: string;
   readonly identity: string;
 }
-
-export const deadLetterEntity = (id: string): string => `dead-letter:${id}`;
 
 export function auditOf(facts: AuditRecordFacts, nowMs: number): AuditRecord {
   const { headers } = facts.letter.record;

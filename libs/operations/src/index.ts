@@ -1,4 +1,5 @@
 export * from './cluster.js';
+export * from './dead-letter.js';
 export * from './dead-letters.js';
 export * from './facts.js';
 export * from './integrations.js';

@@ -1,5 +1,5 @@
 import type { Database } from '@tributary/persistence';
-import type { DeadLetterState } from './dead-letters.js';
+import type { DeadLetterState } from './dead-letter.js';
 
 /** One fact as the ledger has it, in the order of the story. */
 export interface StoryLine {

@@ -47,16 +47,18 @@ describe('the generator of the registry', () => {
     if (definition !== undefined) writeFileSync(join(root, 'libs/sources/acme/definition.ts'), definition);
     return root;
   }
-  const file = 'libs/registry/src/generated/definitions.ts';
+  const folder = 'libs/registry/src/generated';
+  const files = ['sources.ts', 'destinations.ts', 'slugs.ts'].map((name) => `${folder}/${name}`);
 
   it('reports a stale list without writing when it only checks', async () => {
     const root = workspace('export const acme = defineSource({});\n');
-    expect(await generateRegistry({ check: true, root })).toEqual([file]);
-    expect(await generateRegistry({ check: false, root })).toEqual([file]);
+    expect(await generateRegistry({ check: true, root })).toEqual(files);
+    expect(await generateRegistry({ check: false, root })).toEqual(files);
     expect(await generateRegistry({ check: true, root })).toEqual([]);
-    expect(readFileSync(join(root, file), 'utf8')).toContain(
+    expect(readFileSync(join(root, folder, 'sources.ts'), 'utf8')).toContain(
       "import { acme as acmeSource } from '@tributary/sources/acme';",
     );
+    expect(readFileSync(join(root, folder, 'slugs.ts'), 'utf8')).toContain("sourceSlugs: readonly string[] = ['acme']");
   });
 
   it.each([

@@ -29,6 +29,7 @@ export function outcomeFromStatus(reply: HttpReply, nowMs: number): DeliveryOutc
   return { kind: 'rejected', code, reason: withExcerpt(reply) };
 }
 
+/** @public part of the kit: what new destinations start from. */
 export function outcomeFromResult(result: HttpResult, nowMs: number): DeliveryOutcome {
   return result.kind === 'reply' ? outcomeFromStatus(result, nowMs) : outcomeFromFailure(result);
 }
