@@ -49,8 +49,12 @@ async function offsetsOf(
 export async function ledgerReaches(admin: TopicAdmin, ledger: LedgerReader, waitMs: number): Promise<boolean> {
   const ends = (await admin.offsets(topics.audit.name)) ?? [];
   for (const deadline = Date.now() + waitMs; ; ) {
-    const positions = await ledger.positions();
-    if (ends.every(({ partition, low, high }) => high === low || (positions.get(partition) ?? 0) >= high)) return true;
+    // The highest row says nothing about those below, which may still be being written; what the group committed does.
+    const group = await admin.groupOffsets('audit-logger', [topics.audit.name]);
+    const committed = new Map(group.map(({ partition, offset }) => [partition, offset ?? 0]));
+    const rows = await ledger.positions();
+    const reached = (partition: number) => Math.min(committed.get(partition) ?? 0, rows.get(partition) ?? 0);
+    if (ends.every(({ partition, low, high }) => high === low || reached(partition) >= high)) return true;
     if (Date.now() >= deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
   }

@@ -22,13 +22,18 @@ export class AuditTrail {
    * do it twice, so this alone is repeated until it is durable or the work is taken away from us.
    */
   async writeUntilDurable(fact: AuditRecord, signal: AbortSignal): Promise<void> {
-    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 5_000)) {
-      try {
-        return await this.write(fact);
-      } catch (error) {
-        if (signal.aborted || (error as { retryable?: boolean }).retryable !== true) throw error;
-        await pause(waitMs, signal);
-      }
+    return untilDurable(() => this.write(fact), signal);
+  }
+}
+
+/** Repeats while what it needs does not answer. @throws the last error once the work is taken away from us. */
+export async function untilDurable(act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+    try {
+      return await act();
+    } catch (error) {
+      if (signal.aborted || (error as { retryable?: boolean }).retryable !== true) throw error;
+      await pause(waitMs, signal);
     }
   }
 }

@@ -21,7 +21,7 @@ import {
 } from '@tributary/domain';
 import type { Attempt, IncomingRecord } from '@tributary/kafka';
 import { activeTraceId, type Logger } from '@tributary/telemetry';
-import type { AuditTrail } from './audit-trail.js';
+import { type AuditTrail, untilDurable } from './audit-trail.js';
 import { attributesOf, type DeliveryAttributes, deliveryAttributesOf, originOf, redriveOf } from './event-headers.js';
 import type { RecordCodec, Surroundings } from './ports.js';
 
@@ -202,9 +202,14 @@ export class ConnectorStage {
       );
     }
     if (!('failure' in settlement)) return;
-    await this.ports.audit.write(attemptedRecord({ ...facts, outcome: outcome.kind, failure: settlement.failure }));
+    const { failure } = settlement;
+    // The attempt was made and may have had its effect: put back for the sake of its record, it would be made again.
+    await this.ports.audit.writeUntilDurable(
+      attemptedRecord({ ...facts, outcome: outcome.kind, failure }),
+      attempt.signal,
+    );
     if (settlement.to === 'suspend')
-      await this.ports.suspend(connection.id, connection.tenant, settlement.failure.reason);
+      await untilDurable(() => this.ports.suspend(connection.id, connection.tenant, failure.reason), attempt.signal);
   }
 
   private facts(

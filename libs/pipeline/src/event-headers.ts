@@ -6,7 +6,7 @@ import {
   originHeaders,
   redriveHeaders,
 } from '@tributary/contracts';
-import type { CanonicalEvent, Coordinates } from '@tributary/domain';
+import { type CanonicalEvent, type Coordinates, isId } from '@tributary/domain';
 import type { IncomingRecord } from '@tributary/kafka';
 
 /** CloudEvents attributes of a canonical event as Kafka headers (binary mode). */
@@ -28,10 +28,19 @@ export type AttributesReading =
   | { readonly ok: true; readonly attributes: Omit<CanonicalEvent, 'data'> }
   | { readonly ok: false; readonly reason: string };
 
+/** The ledger indexes the identity of an event, and PostgreSQL takes 2704 bytes. */
+const longestIdentity = 2_000;
+
 /** CloudEvents attributes from headers. Services publish to the bus too, so nothing is taken for granted. */
 export function attributesOf(headers: IncomingRecord['headers']): AttributesReading {
   const missing = [ce.id, ce.source, ce.type, ce.tenant].filter((name) => !headers[name]);
   if (missing.length > 0) return { ok: false, reason: `header ${missing.join(', ')} is missing` };
+  const tenant = headers[ce.tenant] ?? '';
+  if (!isId(tenant)) return { ok: false, reason: `header ${ce.tenant} is not the id of a tenant` };
+  const identity = Buffer.byteLength(`${headers[ce.source]}${headers[ce.id]}`);
+  if (identity > longestIdentity) {
+    return { ok: false, reason: `headers ${ce.source} and ${ce.id} have more than ${longestIdentity} bytes together` };
+  }
   const subject = headers[ce.subject];
   const time = headers[ce.time];
   return {
@@ -40,7 +49,7 @@ export function attributesOf(headers: IncomingRecord['headers']): AttributesRead
       id: headers[ce.id] ?? '',
       source: headers[ce.source] ?? '',
       type: headers[ce.type] ?? '',
-      tenant: headers[ce.tenant] ?? '',
+      tenant,
       ...(subject !== undefined && { subject }),
       ...(time !== undefined && { time }),
     },

@@ -6,14 +6,15 @@ import type { RecordCodec } from './ports.js';
 
 export interface LedgerPorts {
   readonly codec: Pick<RecordCodec, 'decode'>;
-  /** Durable when it returns; writing an entry again changes nothing. */
+  /** Durable when it returns; writing an entry again changes nothing. @throws RowRefused for values that cannot be kept. */
   readonly write: (entries: readonly LedgerEntry[]) => Promise<void>;
   readonly onWritten: (rows: number) => void;
 }
 
 interface Waiting {
   readonly entry: LedgerEntry;
-  readonly resolve: () => void;
+  /** With a failure when the ledger refuses the entry for good. */
+  readonly resolve: (refused?: Failure) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -37,13 +38,13 @@ export class LedgerStage {
   async handle(record: IncomingRecord): Promise<Settlement> {
     const read = await this.read(record);
     if (!read.ok) return { to: 'deadLetter', failure: read.failure };
-    await this.append({
+    const refused = await this.append({
       partition: record.partition,
       offset: record.offset,
       timestampMs: record.timestampMs,
       record: read.value,
     });
-    return { to: 'commit' };
+    return refused ? { to: 'deadLetter', failure: refused } : { to: 'commit' };
   }
 
   private async read(record: IncomingRecord): Promise<Reading> {
@@ -58,7 +59,7 @@ export class LedgerStage {
     }
   }
 
-  private append(entry: LedgerEntry): Promise<void> {
+  private append(entry: LedgerEntry): Promise<Failure | undefined> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ entry, resolve, reject });
       this.schedule();
@@ -77,16 +78,34 @@ export class LedgerStage {
   private async flush(): Promise<void> {
     this.writing = true;
     const batch = this.waiting.splice(0, mostRowsAtOnce);
+    await this.write(batch);
+    this.writing = false;
+    this.schedule();
+  }
+
+  private async write(batch: readonly Waiting[]): Promise<void> {
     try {
       await this.ports.write(batch.map(({ entry }) => entry));
       this.ports.onWritten(batch.length);
       for (const { resolve } of batch) resolve();
     } catch (error) {
-      // The records go back to their lanes and come again; the database decides when.
+      await this.settleFailed(batch, error);
+    }
+  }
+
+  private async settleFailed(batch: readonly Waiting[], error: unknown): Promise<void> {
+    const { retryable, code } = error as { retryable?: boolean; code?: string };
+    // The records go back to their lanes and come again; the database decides when.
+    if (retryable !== false) {
       for (const { reject } of batch) reject(error);
-    } finally {
-      this.writing = false;
-      this.schedule();
+    } else if (batch.length === 1) {
+      const reason = (error as Error).message;
+      batch[0]?.resolve({ errorClass: 'invalid', code: code ?? 'invalid', reason, stage: 'write' });
+    } else {
+      // One entry must not take the others of its batch with it: halving finds it.
+      const middle = Math.ceil(batch.length / 2);
+      await this.write(batch.slice(0, middle));
+      await this.write(batch.slice(middle));
     }
   }
 }

@@ -16,6 +16,7 @@ import {
   eventKey,
   eventSource,
   type Failure,
+  isId,
   type Settlement,
   sha256Hex,
 } from '@tributary/domain';
@@ -164,13 +165,15 @@ export class NormalizerStage {
     const origin = originOf(record);
     const verdicts = await this.ports.claim(prepared.map(({ event }) => claimOf(event, origin)));
     const own = prepared.filter((_, i) => verdicts[i] === 'own');
+    const named = own[0] ?? prepared[0];
     const outcome = own.length > 0 ? 'normalized' : prepared.length > 0 ? 'duplicate' : 'filtered';
     await Promise.all([
       ...own.map(({ outgoing }) => this.ports.writer.send(outgoing)),
       this.tell(record, raw, {
         outcome,
         eventIds: own.map(({ event }) => event.id),
-        ...(prepared[0] && { event: prepared[0].event }),
+        // Of a split, some may be known already: the record names one that this raw record brings.
+        ...(named && { event: named.event }),
       }),
     ]);
     return done;
@@ -272,8 +275,8 @@ function unreadableRaw(record: IncomingRecord): RawRecord {
   return {
     receivedAt: record.timestampMs,
     source: record.topic.split('.')[1] ?? '',
-    connection,
-    tenant,
+    connection: isId(connection) ? connection : '',
+    tenant: isId(tenant) ? tenant : '',
     sourceEventId: '',
     sourceEventType: '',
     headers: {},

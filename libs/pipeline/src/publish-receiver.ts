@@ -40,6 +40,8 @@ export interface SchemaError {
 const structured = 'application/cloudevents+json';
 const batch = 'application/cloudevents-batch+json';
 const mostEventsInBatch = 500;
+/** With the id it is the identity of an event, which the ledger indexes. */
+const longestSource = 1_000;
 
 /** Writing side of the publish API: CloudEvents of a company's own services, into `raw.publish.v1`. */
 export class PublishReceiver {
@@ -154,7 +156,8 @@ function readEvents(request: PublishRequest, isBatch: boolean): JsonObject[] | s
   const wrapped = readJsonText(`{"events":${text}}`);
   if (!wrapped.ok) return wrapped.reason;
   const { events } = wrapped.value;
-  if (!Array.isArray(events)) return 'a batch is a JSON array';
+  // Text that closes the wrapper's array is no array by itself.
+  if (!Array.isArray(events) || !isJson(text)) return 'a batch is a JSON array';
   if (events.length === 0) return 'the batch is empty';
   if (events.length > mostEventsInBatch) return `a batch has at most ${mostEventsInBatch} events`;
   const objects = events.map(asObject);
@@ -163,15 +166,26 @@ function readEvents(request: PublishRequest, isBatch: boolean): JsonObject[] | s
     : 'every member of a batch is a JSON object';
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function checkEvent(event: JsonObject, at: string): SchemaError[] {
   const errors: SchemaError[] = [];
   const wrong = (name: string, message: string) => errors.push({ at: `${at}/${name}`, message });
   if (event.specversion !== '1.0') wrong('specversion', 'must be "1.0"');
   if (!isShortText(event.id)) wrong('id', 'is missing: a short printable text, or send Idempotency-Key');
   if (!isShortText(event.source)) wrong('source', 'is missing: a short printable URI reference');
+  else if (encodeURIComponent(String(event.source)).length > longestSource)
+    wrong('source', 'is too long once it is percent-encoded');
   if (event.subject !== undefined && !isShortText(event.subject)) wrong('subject', 'must be a short printable text');
   if (event.time !== undefined && msFromIso(event.time) === null) wrong('time', 'must be an RFC 3339 date and time');
-  const parts = parseEventType(String(event.type));
+  const parts = typeof event.type === 'string' ? parseEventType(event.type) : undefined;
   if (!parts) wrong('type', 'must be domain.entity.verb of a known domain, such as people.employee.onboarded');
   else errors.push(...checkData(parts.record, event.data, `${at}/data`));
   return errors;

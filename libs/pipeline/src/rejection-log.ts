@@ -40,7 +40,9 @@ export class RejectionLog {
 
   note(rejection: Rejection): void {
     const now = this.ports.nowMs();
-    const kind = this.kindOf(`${rejection.connectionId} ${rejection.code}`, now);
+    // Whoever is not known may make names up without end: all of them are of one kind.
+    const who = rejection.tenant === undefined ? '' : rejection.connectionId;
+    const kind = this.kindOf(`${who} ${rejection.code}`, now);
     if (kind.written >= writtenPerWindow) {
       kind.suppressed += 1;
       return;

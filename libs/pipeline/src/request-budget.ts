@@ -20,7 +20,8 @@ export class RequestBudget {
     if (this.perSecond === 0) return undefined;
     const now = this.nowMs();
     const bucket = this.bucketOf(connectionId, now);
-    const gained = ((now - bucket.filledAtMs) / 1000) * this.perSecond;
+    // A clock that was set back must not cost tokens.
+    const gained = (Math.max(0, now - bucket.filledAtMs) / 1000) * this.perSecond;
     bucket.tokens = Math.min(this.perSecond * 2, bucket.tokens + gained);
     bucket.filledAtMs = now;
     if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / this.perSecond);

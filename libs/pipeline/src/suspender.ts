@@ -5,7 +5,7 @@ import type { AuditTrail } from './audit-trail.js';
 import type { RecordCodec, RecordWriter, Surroundings } from './ports.js';
 
 export interface SuspenderPorts {
-  readonly table: Pick<ControlTable<Suspension>, 'get'>;
+  readonly table: Pick<ControlTable<Suspension>, 'get' | 'onChange'>;
   readonly codec: Pick<RecordCodec, 'encode'>;
   readonly writer: RecordWriter;
   readonly audit: AuditTrail;
@@ -17,14 +17,20 @@ export interface SuspenderPorts {
 export class Suspender {
   private readonly running = new Map<string, Promise<void>>();
 
-  constructor(private readonly ports: SuspenderPorts) {}
+  constructor(private readonly ports: SuspenderPorts) {
+    // Our own row comes back to us a little later: until then others that fail must not write it again.
+    ports.table.onChange((connectionId) => this.running.delete(connectionId));
+  }
 
   /** Durable when it returns. Many records of one connection fail at once; it is suspended once. */
   suspend(connectionId: string, tenant: string, reason: string): Promise<void> {
     if (this.ports.table.get(connectionId)) return Promise.resolve();
     const running = this.running.get(connectionId);
     if (running) return running;
-    const suspending = this.write(connectionId, tenant, reason).finally(() => this.running.delete(connectionId));
+    const suspending = this.write(connectionId, tenant, reason).catch((error: unknown) => {
+      this.running.delete(connectionId);
+      throw error;
+    });
     this.running.set(connectionId, suspending);
     return suspending;
   }
@@ -34,7 +40,6 @@ export class Suspender {
     const nowMs = surroundings.nowMs();
     const row: Suspension = { connectionId, reason, suspendedBy: actor, suspendedAt: nowMs, until: null, version: 1 };
     const value = await codec.encode(topics.suspensions.name, 'tributary.control.Suspension', row);
-    await writer.send({ topic: topics.suspensions.name, key: connectionId, value, timestampMs: nowMs });
     const event = {
       kind: 'connection.suspended',
       severity: 'critical',
@@ -58,5 +63,7 @@ export class Suspender {
         identity: String(nowMs),
       }),
     );
+    // Last: once the row is there nobody writes the rest any more.
+    await writer.send({ topic: topics.suspensions.name, key: connectionId, value, timestampMs: nowMs });
   }
 }
