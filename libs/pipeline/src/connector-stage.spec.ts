@@ -1,0 +1,251 @@
+import { defineDestination, type HttpClient, operation } from '@tributary/connector-kit';
+import type { Subscription, Suspension } from '@tributary/contracts';
+import type { ConnectionLookup } from '@tributary/control';
+import type { DeliveryOutcome } from '@tributary/domain';
+import type { Attempt } from '@tributary/kafka';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ConnectorStage } from './connector-stage.js';
+import { away, incoming, memoryWorld, Refused } from './testing/world.js';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {}, fatal() {}, child: () => silent } as never;
+
+const rawHeaders = {
+  ce_id: 'e1',
+  ce_source: '/acme/in',
+  ce_type: 'people.employee.onboarded',
+  ce_tenant: 'acme',
+  'x-delivery-id': 'd1',
+  'x-subscription-id': 's1',
+  'x-connection-id': 'out',
+  'x-operation': 'post',
+};
+
+interface Wishes {
+  readonly outcome?: DeliveryOutcome;
+  readonly unknownOutcome?: 'drop' | 'hold';
+}
+
+async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOutcome = 'drop' }: Wishes = {}) {
+  const { codec, writer, audit, audits, surroundings } = memoryWorld();
+  const sends: string[] = [];
+  const destination = defineDestination({
+    slug: 'test',
+    title: 'Test',
+    summary: 'For tests.',
+    settings: {},
+    secrets: {},
+    promises: { ordering: 'per-key', idempotency: 'none' },
+    limits: { maxInFlight: 1, timeoutMs: 1_000 },
+    unknownOutcome,
+    operations: {
+      post: operation({
+        summary: 'One message.',
+        accepts: ['people.employee.*'],
+        message: z.object({}),
+        translate: () => ({}),
+        send: async (_http, _message, { deliveryId }) => {
+          sends.push(deliveryId);
+          return outcome;
+        },
+      }),
+    },
+  });
+  const usable: ConnectionLookup<typeof destination> = {
+    kind: 'usable',
+    connection: { id: 'out', tenant: 'acme', definition: destination, settings: {}, secrets: {} },
+  };
+  const state = {
+    connection: usable as ConnectionLookup<typeof destination>,
+    suspension: undefined as Suspension | undefined,
+    subscription: { id: 's1', mapping: null } as Subscription | undefined,
+    suspend: async () => {},
+  };
+  const suspended: string[] = [];
+  const stage = new ConnectorStage({
+    destination,
+    http: {} as HttpClient,
+    codec,
+    audit,
+    find: () => state.connection,
+    suspensionOf: () => state.suspension,
+    subscriptionOf: () => state.subscription,
+    suspend: async (id, tenant, reason) => {
+      await state.suspend();
+      suspended.push(`${id} ${tenant} ${reason}`);
+    },
+    surroundings,
+    actor: 'connector-test/1',
+    logger: silent,
+    onAttempt: () => undefined,
+  });
+  const data = { type: 'people.employee.onboarded', data: '{}', occurredAt: null };
+  const value = await codec.encode('', 'tributary.external.ExternalEvent', data);
+  const aDelivery = (over: Parameters<typeof incoming>[0] = {}) =>
+    incoming({ topic: 'delivery.test.v1', rawHeaders, value, ...over });
+  const work = new AbortController();
+  const anAttempt = (over: Partial<Attempt> = {}): Attempt => ({
+    number: 1,
+    firstFailureMs: undefined,
+    signal: work.signal,
+    ...over,
+  });
+  return { stage, state, sends, suspended, codec, writer, audits, aDelivery, anAttempt, work };
+}
+
+describe('ConnectorStage', () => {
+  it('delivers once and records it with its receipt', async () => {
+    const { stage, aDelivery, anAttempt, audits, sends } = await world();
+    expect(await stage.handle(aDelivery(), anAttempt())).toEqual({ to: 'commit' });
+    expect(sends).toEqual(['d1']);
+    expect(await audits()).toMatchObject([
+      {
+        action: 'settled',
+        outcome: 'delivered',
+        receipt: 'r1',
+        deliveryId: 'd1',
+        originTopic: 'delivery.test.v1',
+        attempt: 1,
+      },
+    ]);
+  });
+
+  it.each<[DeliveryOutcome, string, string]>([
+    [{ kind: 'rejected', reason: 'no such channel' }, 'deadLetter', 'rejected'],
+    [{ kind: 'unavailable', reason: 'down' }, 'retry', 'unavailable'],
+    [{ kind: 'throttled', retryAfterMs: 500 }, 'gate', 'throttled'],
+    [{ kind: 'unauthorized', reason: 'revoked' }, 'suspend', 'unauthorized'],
+    [{ kind: 'disabled', reason: 'gone' }, 'suspend', 'unauthorized'],
+    [{ kind: 'unknown', reason: 'no answer' }, 'deadLetter', 'unknown-outcome'],
+  ])('records an attempt that ended as %j and settles it: %s', async (outcome, to, errorClass) => {
+    const { stage, aDelivery, anAttempt, audits, suspended } = await world({ outcome });
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({ to, failure: { errorClass } });
+    expect(await audits()).toMatchObject([{ action: 'attempted', outcome: outcome.kind, errorClass }]);
+    expect(suspended).toHaveLength(to === 'suspend' ? 1 : 0);
+  });
+
+  it('ends the trying when the age limit is reached', async () => {
+    const { stage, aDelivery, anAttempt } = await world({ outcome: { kind: 'unavailable', reason: 'down' } });
+    const attempt = anAttempt({ number: 80, firstFailureMs: 1_000_000 - 72 * 3_600_000 });
+    expect(await stage.handle(aDelivery(), attempt)).toMatchObject({
+      to: 'deadLetter',
+      failure: { errorClass: 'expired' },
+    });
+  });
+
+  it.each<[Wishes, string]>([
+    [{}, 'commit'],
+    [{ outcome: { kind: 'unknown', reason: 'no answer' }, unknownOutcome: 'drop' }, 'deadLetter'],
+    [{ outcome: { kind: 'unknown', reason: 'no answer' }, unknownOutcome: 'hold' }, 'suspend'],
+    [{ outcome: { kind: 'rejected', reason: 'x' } }, 'deadLetter'],
+  ])('does not send again because Kafka was away after %j', async (wishes, to) => {
+    const { stage, aDelivery, anAttempt, writer, audits, sends } = await world(wishes);
+    let refusals = 3;
+    writer.trouble = () => {
+      if (refusals-- > 0) throw away();
+    };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({ to });
+    expect(sends).toEqual(['d1']);
+    expect(await audits()).toHaveLength(1);
+  });
+
+  it('does not send again because a suspension could not be written at once', async () => {
+    const wishes: Wishes = { outcome: { kind: 'unknown', reason: 'no answer' }, unknownOutcome: 'hold' };
+    const { stage, state, aDelivery, anAttempt, sends, suspended } = await world(wishes);
+    let refusals = 2;
+    state.suspend = async () => {
+      if (refusals-- > 0) throw away();
+    };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({ to: 'suspend' });
+    expect(sends).toHaveLength(1);
+    expect(suspended).toEqual(['out acme no answer']);
+  });
+
+  it('gives up the record of it only when the partition is taken away', async () => {
+    const { stage, aDelivery, anAttempt, writer, work } = await world();
+    writer.trouble = () => {
+      work.abort();
+      throw away();
+    };
+    await expect(stage.handle(aDelivery(), anAttempt())).rejects.toMatchObject({ retryable: true });
+  });
+
+  it('waits while the connection is suspended, and sends nothing', async () => {
+    const { stage, state, aDelivery, anAttempt, sends, audits } = await world();
+    state.suspension = {
+      connectionId: 'out',
+      reason: 'revoked',
+      suspendedBy: 'x',
+      suspendedAt: 0,
+      until: null,
+      version: 1,
+    };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({
+      to: 'suspend',
+      failure: { reason: 'revoked' },
+    });
+    expect(sends).toEqual([]);
+    expect(await audits()).toEqual([]);
+  });
+
+  it('looks again soon while the connection cannot be used', async () => {
+    const { stage, state, aDelivery, anAttempt, sends } = await world();
+    state.connection = { kind: 'unusable', tenant: 'acme', reason: 'secret token: file is missing' };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({
+      to: 'gate',
+      failure: { reason: /file is missing/ },
+    });
+    expect(sends).toEqual([]);
+  });
+
+  it('dead-letters what waits for a connection or a subscription that was removed, and records the end', async () => {
+    const { stage, state, aDelivery, anAttempt, sends, audits } = await world();
+    state.subscription = undefined;
+    const record = aDelivery();
+    const settlement = await stage.handle(record, anAttempt());
+    expect(settlement).toMatchObject({ failure: { errorClass: 'connection-removed', code: 'subscription-removed' } });
+    if (settlement.to === 'deadLetter') await stage.recordDeath(record, settlement.failure);
+    state.connection = { kind: 'unknown' };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({
+      to: 'deadLetter',
+      failure: { errorClass: 'connection-removed', code: 'connection-removed' },
+    });
+    expect(sends).toEqual([]);
+    expect(await audits()).toMatchObject([
+      { action: 'settled', outcome: 'dead', errorCode: 'subscription-removed', deliveryId: 'd1' },
+    ]);
+  });
+
+  it.each<[string, Parameters<typeof incoming>[0], string]>([
+    ['without the headers of a delivery', { rawHeaders: {} }, 'headers-missing'],
+    ['without the attributes of an event', { rawHeaders: { ...rawHeaders, ce_id: '' } }, 'attributes-missing'],
+    ['without a value', { value: null }, 'value-missing'],
+    ['with bytes that are no Avro', { value: Buffer.from('garbage') }, 'INVALID_AVRO'],
+    [
+      'with an operation that every object has',
+      { rawHeaders: { ...rawHeaders, 'x-operation': 'constructor' } },
+      'OPERATION_UNKNOWN',
+    ],
+    [
+      'with an event that the operation does not take',
+      { rawHeaders: { ...rawHeaders, ce_type: 'work.issue.opened' } },
+      'EVENT_NOT_ACCEPTED',
+    ],
+  ])('dead-letters a record %s', async (_, over, code) => {
+    const { stage, aDelivery, anAttempt, sends } = await world();
+    expect(await stage.handle(aDelivery(over), anAttempt())).toMatchObject({ to: 'deadLetter', failure: { code } });
+    expect(sends).toEqual([]);
+  });
+
+  it('waits while the registry is away, and dead-letters a schema that nobody knows', async () => {
+    const { stage, codec, aDelivery, anAttempt } = await world();
+    codec.trouble = () => {
+      throw away();
+    };
+    await expect(stage.handle(aDelivery(), anAttempt())).rejects.toMatchObject({ retryable: true });
+    codec.trouble = () => {
+      throw new Refused('SCHEMA_NOT_FOUND');
+    };
+    expect(await stage.handle(aDelivery(), anAttempt())).toMatchObject({ failure: { code: 'SCHEMA_NOT_FOUND' } });
+  });
+});
