@@ -1,11 +1,15 @@
-import { fraction, integer, list, optionalText, text } from './settings.js';
+import { choice, fraction, integer, nonEmptyList, optionalChoice, optionalText, text } from './settings.js';
 
 /** Settings that every service has. */
 export const platformSettings = {
-  brokers: list('KAFKA_BROKERS', 'Kafka brokers, host:port, separated by commas.'),
+  brokers: nonEmptyList('KAFKA_BROKERS', 'Kafka brokers, host:port, separated by commas.'),
   registryUrl: text('SCHEMA_REGISTRY_URL', 'Base address of the schema registry (Confluent API).'),
   kafkaTls: text('KAFKA_TLS', 'off, on, or the path of a CA file.', { fallback: 'off' }),
-  kafkaSaslMechanism: optionalText('KAFKA_SASL_MECHANISM', 'plain, scram-sha-256 or scram-sha-512; absent for none.'),
+  kafkaSaslMechanism: optionalChoice(
+    'KAFKA_SASL_MECHANISM',
+    'plain, scram-sha-256 or scram-sha-512; absent for none.',
+    ['plain', 'scram-sha-256', 'scram-sha-512'],
+  ),
   kafkaUsername: optionalText('KAFKA_USERNAME', 'User name for SASL.'),
   kafkaPassword: optionalText('KAFKA_PASSWORD', 'Password for SASL.', { secret: true }),
   host: text('HOST', 'Address to listen on.', { fallback: '0.0.0.0' }),
@@ -13,8 +17,15 @@ export const platformSettings = {
     'PORT',
     'Port for health, metrics and, where the service has one, its HTTP API; 0 picks a free one.',
     8080,
+    0,
+    65_535,
   ),
-  logLevel: text('LOG_LEVEL', 'trace, debug, info, warn, error.', { fallback: 'info' }),
+  logLevel: choice(
+    'LOG_LEVEL',
+    'trace, debug, info, warn, error.',
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    'info',
+  ),
   instance: optionalText(
     'INSTANCE_ID',
     'Name of this instance in logs and audit records; absent: host name and process id.',

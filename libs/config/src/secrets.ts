@@ -11,7 +11,8 @@ const referenceGrammar = /^(file:\/.+|file:[^/].*|env:[A-Za-z_][A-Za-z0-9_]*|enc
 export const isSecretReference = (text: string): boolean => referenceGrammar.test(text);
 
 interface CachedFile {
-  readonly mtimeMs: number;
+  /** Changes with the file, also when a replacement keeps the old one's time, as copies and mounts may. */
+  readonly version: string;
   readonly value: string;
 }
 
@@ -48,12 +49,13 @@ export class SecretReader {
 
   private readFile(path: string): SecretReading {
     try {
-      const { mtimeMs } = statSync(path);
+      const { mtimeMs, ctimeMs, ino, size } = statSync(path);
+      const version = [mtimeMs, ctimeMs, ino, size].join(' ');
       const cached = this.files.get(path);
-      if (cached?.mtimeMs === mtimeMs) return { ok: true, value: cached.value };
+      if (cached?.version === version) return { ok: true, value: cached.value };
       const value = readFileSync(path, 'utf8').trim();
       if (!value) return { ok: false, reason: `file ${path} is empty` };
-      this.files.set(path, { mtimeMs, value });
+      this.files.set(path, { version, value });
       return { ok: true, value };
     } catch (error) {
       return { ok: false, reason: `file ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}` };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { databaseSettings, platformSettings } from './platform-settings.js';
 import {
   describeSettings,
   flag,
@@ -44,5 +45,41 @@ describe('settings', () => {
       PORT: '8080',
       BROKERS: 'missing',
     });
+  });
+});
+
+describe('the settings of every service', () => {
+  const enough = { KAFKA_BROKERS: 'a:1', SCHEMA_REGISTRY_URL: 'http://r' };
+
+  it('need only what nobody can guess', () => {
+    expect(readSettings(platformSettings, enough)).toMatchObject({ port: 8080, logLevel: 'info', kafkaTls: 'off' });
+    expect(() => readSettings({ ...platformSettings, ...databaseSettings }, {})).toThrow(
+      /KAFKA_BROKERS is missing[\s\S]*SCHEMA_REGISTRY_URL is missing[\s\S]*DATABASE_URL is missing/,
+    );
+  });
+
+  it.each([
+    ['KAFKA_BROKERS', ' , ', 'must name at least one'],
+    ['LOG_LEVEL', 'loud', 'must be one of trace'],
+    ['KAFKA_SASL_MECHANISM', 'PLAIN', 'must be one of plain'],
+    ['PORT', '65536', 'at most 65535'],
+    ['PORT', '-1', 'at least 0'],
+    ['PORT', '80.5', 'whole number'],
+    ['PORT', '0x50', 'whole number'],
+    ['SHUTDOWN_MS', '9'.repeat(400), 'whole number'],
+    ['TRACE_RATIO', '1.5', 'from 0 to 1'],
+    ['TRACE_RATIO', ' ', 'from 0 to 1'],
+    ['TRACE_RATIO', 'NaN', 'from 0 to 1'],
+  ])('refuse %s=%s', (variable, value, problem) => {
+    expect(() => readSettings(platformSettings, { ...enough, [variable]: value })).toThrow(InvalidSettings);
+    expect(() => readSettings(platformSettings, { ...enough, [variable]: value })).toThrow(problem);
+  });
+
+  it('takes an empty variable for an absent one', () => {
+    expect(readSettings(platformSettings, { ...enough, PORT: '', INSTANCE_ID: '' })).toMatchObject({
+      port: 8080,
+      instance: undefined,
+    });
+    expect(() => readSettings(platformSettings, { ...enough, KAFKA_BROKERS: '' })).toThrow('KAFKA_BROKERS is missing');
   });
 });

@@ -38,8 +38,33 @@ export const list = (variable: string, help: string, options?: Options): Setting
     options,
   );
 
-export const integer = (variable: string, help: string, fallback: number, min = 0): Setting<number> =>
-  setting(variable, help, (value) => parseInteger(value, min), { fallback: String(fallback) });
+/** As `list`, and refuses one without a part. */
+export const nonEmptyList = (variable: string, help: string, options?: Options): Setting<readonly string[]> => {
+  const any = list(variable, help, options);
+  return { ...any, parse: (value) => notEmpty(any.parse(value)) };
+};
+
+/** One of a few words; absent: undefined, unless there is a fallback. */
+export const optionalChoice = <const C extends string>(
+  variable: string,
+  help: string,
+  choices: readonly C[],
+): Setting<C | undefined> => ({ ...choice(variable, help, choices, choices[0] as C), fallback: null });
+
+export const choice = <const C extends string>(
+  variable: string,
+  help: string,
+  choices: readonly C[],
+  fallback: NoInfer<C>,
+): Setting<C> => setting(variable, help, (value) => parseChoice(value, choices), { fallback });
+
+export const integer = (
+  variable: string,
+  help: string,
+  fallback: number,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): Setting<number> => setting(variable, help, (value) => parseInteger(value, min, max), { fallback: String(fallback) });
 
 export const fraction = (variable: string, help: string, fallback: number): Setting<number> =>
   setting(variable, help, parseFraction, { fallback: String(fallback) });
@@ -47,13 +72,26 @@ export const fraction = (variable: string, help: string, fallback: number): Sett
 export const flag = (variable: string, help: string, fallback = false): Setting<boolean> =>
   setting(variable, help, parseFlag, { fallback: String(fallback) });
 
-function parseInteger(value: string, min: number): number {
-  if (!/^-?\d+$/.test(value) || Number(value) < min) throw new Error(`must be a whole number of at least ${min}`);
-  return Number(value);
+function parseInteger(value: string, min: number, max: number): number {
+  const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  const upTo = max < Number.MAX_SAFE_INTEGER ? ` and at most ${max}` : '';
+  throw new Error(`must be a whole number of at least ${min}${upTo}`);
+}
+
+function parseChoice<C extends string>(value: string, choices: readonly C[]): C {
+  const found = choices.find((one) => one === value);
+  if (found === undefined) throw new Error(`must be one of ${choices.join(', ')}`);
+  return found;
+}
+
+function notEmpty(parts: readonly string[]): readonly string[] {
+  if (parts.length === 0) throw new Error('must name at least one');
+  return parts;
 }
 
 function parseFraction(value: string): number {
-  const number = Number(value);
+  const number = value.trim() === '' ? Number.NaN : Number(value);
   if (!(number >= 0 && number <= 1)) throw new Error('must be a number from 0 to 1');
   return number;
 }

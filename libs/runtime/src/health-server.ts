@@ -10,7 +10,8 @@ export class HealthServer {
   static async listen(health: Health, host: string, port: number): Promise<HealthServer> {
     const server = createServer((request, response) => {
       health
-        .answer(request.method ?? 'GET', new URL(request.url ?? '/', 'http://localhost').pathname)
+        // Not by URL: it throws for targets such as `//`, and anybody may ask for those.
+        .answer(request.method ?? 'GET', (request.url ?? '/').split('?', 1)[0] ?? '/')
         .then((answer) => {
           response.writeHead(answer?.status ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' });
           response.end(answer?.body ?? 'not found\n');
