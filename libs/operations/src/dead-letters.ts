@@ -33,6 +33,9 @@ export class NotADeadLetter extends Error {
 
 /** Dead-letter topics as operators see and treat them. Every act is audited with who and why. */
 export class DeadLetters {
+  /** What was done here, by id: a listing from before does not know of it. */
+  private readonly acted = new Map<string, DeadLetterState>();
+
   constructor(private readonly ports: DeadLetterPorts) {}
 
   /** Dead letters of a topic, oldest first by partition. */
@@ -58,16 +61,30 @@ export class DeadLetters {
    * @throws NotADeadLetter when it was redriven or discarded before.
    */
   async redrive(letter: DeadLetter, actor: string, reason: string): Promise<string> {
-    refuseUnlessOpen(letter);
+    this.begin(letter, 'redriven');
     const redriveId = randomUUID();
-    await this.ports.send(redriven(letter.record, redriveId));
+    await this.ports.send(redriven(letter.record, redriveId)).catch((error: unknown) => {
+      this.acted.delete(letter.id);
+      throw error;
+    });
     await this.ports.audit({ action: 'redriven', letter, actor, reason, identity: redriveId });
     return redriveId;
   }
 
   async discard(letter: DeadLetter, actor: string, reason: string): Promise<void> {
-    refuseUnlessOpen(letter);
-    await this.ports.audit({ action: 'discarded', letter, actor, reason, identity: letter.id });
+    this.begin(letter, 'discarded');
+    await this.ports
+      .audit({ action: 'discarded', letter, actor, reason, identity: letter.id })
+      .catch((error: unknown) => {
+        this.acted.delete(letter.id);
+        throw error;
+      });
+  }
+
+  private begin({ id, state }: DeadLetter, act: DeadLetterState): void {
+    const stands = this.acted.get(id) ?? state;
+    if (stands !== 'open') throw new NotADeadLetter(`${id} is ${stands} already`);
+    this.acted.set(id, act);
   }
 }
 
@@ -77,10 +94,6 @@ export function parseId(id: string): { readonly topic: string; readonly partitio
   const match = /^(.+\.dlt)\/(\d+)\/(\d+)$/.exec(id);
   if (!match) throw new NotADeadLetter(`${id} is not the id of a dead letter: <topic>.dlt/<partition>/<offset>`);
   return { topic: match[1] ?? '', partition: Number(match[2]), offset: BigInt(match[3] ?? '0') };
-}
-
-function refuseUnlessOpen({ id, state }: DeadLetter): void {
-  if (state !== 'open') throw new NotADeadLetter(`${id} is ${state} already`);
 }
 
 function matches({ headers, key, timestampMs }: IncomingRecord, filter: DeadLetterFilter): boolean {
@@ -98,7 +111,7 @@ const startsAnew = new Set<string>([...Object.values(retryHeaders), ...Object.va
 
 function redriven(record: IncomingRecord, redriveId: string): OutgoingRecord {
   const kept = Object.entries(record.rawHeaders).filter(([name]) => !startsAnew.has(name.toLowerCase()));
-  const count = Number(record.headers[redriveHeaders.count] ?? 0) + 1;
+  const count = (Number(record.headers[redriveHeaders.count]) || 0) + 1;
   return {
     topic: record.topic.replace(/\.dlt$/, '.retry'),
     partition: record.partition,
