@@ -1,4 +1,4 @@
-import { type AuditRecord, avroType, type RecordName } from '@tributary/contracts';
+import { type AuditRecord, avroType, type RecordName, topicFamilies, topics } from '@tributary/contracts';
 import { InfrastructureUnavailable, PlatformError } from '@tributary/domain';
 import type { IncomingRecord, OutgoingRecord } from '@tributary/kafka';
 import { AuditTrail } from '../audit-trail.js';
@@ -61,7 +61,7 @@ export function memoryWorld() {
   const clock = { now: 1_000_000 };
   const surroundings: Surroundings = { nowMs: () => clock.now++, random: () => 0 };
   const audits = async (): Promise<AuditRecord[]> => {
-    const told = writer.to('audit.records.v1').map(({ value }) => codec.decode<AuditRecord>(value as Buffer));
+    const told = writer.to(topics.audit.name).map(({ value }) => codec.decode<AuditRecord>(value as Buffer));
     return (await Promise.all(told)).map(({ value }) => value);
   };
   return { codec, writer, clock, surroundings, audit: new AuditTrail(writer, codec), audits };
@@ -71,7 +71,7 @@ export function incoming(over: Partial<IncomingRecord> = {}): IncomingRecord {
   const rawHeaders = over.rawHeaders ?? {};
   const headers = Object.entries(rawHeaders).map(([name, value]) => [name.toLowerCase(), String(value)]);
   return {
-    topic: 'raw.test.v1',
+    topic: topicFamilies.raw('test').name,
     partition: 0,
     offset: 0n,
     timestampMs: 5_000,
