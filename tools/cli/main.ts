@@ -21,3 +21,5 @@ addSecretCommands(program);
 addHealthCommand(program);
 
 await program.parseAsync();
+// A connection that was still being opened when its session closed would keep a person, or a script, waiting for ever.
+process.stdout.write('', () => process.exit());
