@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,12 @@ const { values } = parseArgs({
   },
 });
 
+/** Long enough for the compiler to have seen the hot paths of both. */
+const warmUpSeconds = 10;
+
+/** A round with the CPU that the program used for each webhook, in milliseconds. */
+type Measured = Round & { readonly cpuMs: number };
+
 const referenceTopic = 'bench.reference.v1';
 
 async function startReference({ stack, secrets, admin }: Environment): Promise<RunningService> {
@@ -50,6 +56,16 @@ async function startReference({ stack, secrets, admin }: Environment): Promise<R
   return service;
 }
 
+/** CPU seconds that a process has used; undefined where the system does not say. */
+function cpuSeconds(pid: number): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
@@ -68,9 +84,10 @@ async function run(): Promise<void> {
     const ours = environment.services.get('ingress');
     const reference = await startReference(environment);
     if (!ours) throw new Error('ingress is not running');
-    const rounds = { ours: [] as Round[], reference: [] as Round[] };
-    const one = (service: RunningService, seconds: number, label: string) =>
-      measure({
+    const rounds = { ours: [] as Measured[], reference: [] as Measured[] };
+    const one = async (service: RunningService, seconds: number, label: string): Promise<Measured> => {
+      const before = cpuSeconds(service.process.pid);
+      const round = await measure({
         url: service.url,
         path: '/webhooks/demo-github',
         secret: environment.secrets.DEMO_GITHUB_SECRET,
@@ -78,9 +95,12 @@ async function run(): Promise<void> {
         connections: Number(values.connections),
         run: label,
       });
+      const used = (cpuSeconds(service.process.pid) ?? 0) - (before ?? 0);
+      return { ...round, cpuMs: (used * 1000) / (round.perSecond * seconds) };
+    };
     console.log('warming up');
-    await one(reference, 4, 'warm-r');
-    await one(ours, 4, 'warm-o');
+    await one(reference, warmUpSeconds, 'warm-r');
+    await one(ours, warmUpSeconds, 'warm-o');
     for (let i = 0; i < Number(values.rounds); i++) {
       rounds.reference.push(await one(reference, Number(values.seconds), `r${i}`));
       rounds.ours.push(await one(ours, Number(values.seconds), `o${i}`));
@@ -95,8 +115,8 @@ async function run(): Promise<void> {
   }
 }
 
-function print(rounds: Record<'ours' | 'reference', Round[]>): void {
-  const of = (name: 'ours' | 'reference', field: keyof Round) => median(rounds[name].map((round) => round[field]));
+function print(rounds: Record<'ours' | 'reference', Measured[]>): void {
+  const of = (name: 'ours' | 'reference', field: keyof Measured) => median(rounds[name].map((round) => round[field]));
   const failed = rounds.ours.reduce((sum, round) => sum + round.failed, 0);
   const rows = (['reference', 'ours'] as const).map((name) => [
     name,
@@ -104,7 +124,7 @@ function print(rounds: Record<'ours' | 'reference', Round[]>): void {
     of(name, 'p50Ms'),
     of(name, 'p99Ms'),
   ]);
-  console.log(`\n${renderTable(['program', 'webhooks/s (median)', 'p50 ms', 'p99 ms'], rows)}\n`);
+  console.log(`\n${renderTable(['program', 'webhooks/s (median)', 'p50 ms', 'p99 ms', 'CPU ms each'], rows)}\n`);
   const ratios = rounds.ours.map((round, i) => round.perSecond / (rounds.reference[i]?.perSecond ?? 1));
   console.log(
     JSON.stringify({
@@ -114,6 +134,8 @@ function print(rounds: Record<'ours' | 'reference', Round[]>): void {
       ratio: Number(median(ratios).toFixed(3)),
       p99Ms: of('ours', 'p99Ms'),
       referenceP99Ms: of('reference', 'p99Ms'),
+      cpuMs: Number(of('ours', 'cpuMs').toFixed(3)),
+      referenceCpuMs: Number(of('reference', 'cpuMs').toFixed(3)),
       failed,
       conditions: `${cpus().length} cores shared by broker, load generator and program; node ${process.version}; ${values.connections} connections; ${values.rounds} rounds of ${values.seconds} s in turn; RF 1, acks=all`,
     }),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { RequestHeaders, WebhookRequest } from '@tributary/connector-kit';
 import type { Answer, PublishReceiver, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
 import type { Health } from '@tributary/runtime';
 import type { Logger, Metrics } from '@tributary/telemetry';
@@ -169,17 +170,34 @@ function overBudget(budget: RequestBudget, connectionId: string): Answer | undef
   };
 }
 
-function webhookRequest(request: FastifyRequest) {
-  const headers = new Map<string, readonly string[]>();
-  for (const [name, values] of Object.entries(request.raw.headersDistinct)) if (values) headers.set(name, values);
+function webhookRequest(request: FastifyRequest): WebhookRequest {
   return {
     method: request.method,
     path: request.url,
-    headers,
+    headers: new ReceivedHeaders(request.raw),
     body: (request.body as Buffer | undefined) ?? empty,
     receivedAtMs: Date.now(),
   };
 }
+
+/** Looks at the few headers that are asked for. Only a joined value makes Node take all of them apart again. */
+class ReceivedHeaders implements RequestHeaders {
+  constructor(private readonly message: IncomingMessage) {}
+
+  get(name: string): readonly string[] | undefined {
+    const value = this.message.headers[name];
+    if (value === undefined) return undefined;
+    if (Array.isArray(value)) return value;
+    return value.includes(',') || firstWins.has(name) ? this.message.headersDistinct[name] : [value];
+  }
+
+  has(name: string): boolean {
+    return this.message.headers[name] !== undefined;
+  }
+}
+
+/** Of these Node keeps the first occurrence only, so a second one does not show in the joined value. */
+const firstWins = new Set(['authorization', 'content-type', 'content-length', 'host', 'user-agent', 'from', 'referer']);
 
 function publishRequest(request: FastifyRequest) {
   const { authorization, 'content-type': contentType = '', 'idempotency-key': key } = request.headers;

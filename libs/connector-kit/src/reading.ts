@@ -50,7 +50,11 @@ function keepLargeIntegers(this: unknown, _key: string, value: unknown, ...rest:
   return /^-?\d+$/.test(source) ? source : value;
 }
 
+// Few bodies have that many brackets at all, and the engine counts them far faster than the walk below.
+const manyBrackets = new RegExp(`^(?:[^{[]*[{[]){${maxDepth + 1}}`);
+
 function isDeeperThan(text: string, limit: number): boolean {
+  if (!manyBrackets.test(text)) return false;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

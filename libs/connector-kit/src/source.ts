@@ -1,10 +1,13 @@
 import type { Secrets, SecretsShape, SettingsOf, SettingsShape } from './settings.js';
 
+/** Headers by lower-case name, with every occurrence. */
+export type RequestHeaders = Pick<ReadonlyMap<string, readonly string[]>, 'get' | 'has'>;
+
 /** A webhook request as it came in. Header names are in lower case and keep every occurrence. */
 export interface WebhookRequest {
   readonly method: string;
   readonly path: string;
-  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly headers: RequestHeaders;
   /** Exactly the bytes received: what is signed. */
   readonly body: Buffer;
   /** The clock of verification. */

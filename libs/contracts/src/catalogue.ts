@@ -16,9 +16,21 @@ export const recordsByDomain: Readonly<Record<Domain, readonly string[]>> = {
   identity: [externalEvent],
 };
 
+/** Made at the first call: stages ask for a topic with every record. */
+function once<Name extends string>(make: (name: Name) => TopicDefinition): (name: Name) => TopicDefinition {
+  const made = new Map<Name, TopicDefinition>();
+  return (name) => {
+    const known = made.get(name);
+    if (known) return known;
+    const topic = make(name);
+    made.set(name, topic);
+    return topic;
+  };
+}
+
 /** Topics that exist once per source, domain or destination. `libs/registry` lists the concrete ones. */
 export const topicFamilies = {
-  raw: (source: string): TopicDefinition =>
+  raw: once((source: string) =>
     defineTopic({
       name: `raw.${source}.v1`,
       records: [rawRecord],
@@ -28,7 +40,8 @@ export const topicFamilies = {
       maxMessageBytes: 2 * 1024 * 1024,
       purpose: `What ${source} sent, byte for byte. Can be normalized again while it is retained.`,
     }),
-  events: (domain: Domain): TopicDefinition =>
+  ),
+  events: once((domain: Domain) =>
     defineTopic({
       name: `events.${domain}.v1`,
       records: recordsByDomain[domain],
@@ -37,7 +50,8 @@ export const topicFamilies = {
       retentionMs: days(14),
       purpose: `Canonical events of the domain ${domain}.`,
     }),
-  delivery: (destination: string): TopicDefinition =>
+  ),
+  delivery: once((destination: string) =>
     defineTopic({
       name: `delivery.${destination}.v1`,
       records: domains.flatMap((domain) => recordsByDomain[domain]).filter((name, i, all) => all.indexOf(name) === i),
@@ -46,6 +60,7 @@ export const topicFamilies = {
       retentionMs: days(14),
       purpose: `One record for each delivery of one event to one ${destination} account.`,
     }),
+  ),
 } as const;
 
 /**

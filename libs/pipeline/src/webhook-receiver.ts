@@ -186,10 +186,10 @@ interface Described {
 }
 
 function keptHeaders(request: WebhookRequest, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = request.headers.get(name)?.join(', ');
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const values = request.headers.get(name);
+    if (values) kept[name] = values.length === 1 ? (values[0] as string) : values.join(', ');
+  }
+  return kept;
 }

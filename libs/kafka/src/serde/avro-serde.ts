@@ -50,15 +50,14 @@ export class AvroSerde {
    */
   async encode(topic: TopicDefinition | string, recordName: string, value: object): Promise<Buffer> {
     const subject = subjectOf(topic, recordName);
-    const body = bodyOf(recordName, value);
     const id = this.ids.get(subject) ?? (await this.askForId(subject, recordName));
-    return frame(id, body);
+    return framed(id, recordName, value);
   }
 
   /** As `encode`, for a record that was encoded or warmed for this topic before. Undefined when its id is not known yet. */
   encodeSync(topic: TopicDefinition | string, recordName: string, value: object): Buffer | undefined {
     const id = this.ids.get(subjectOf(topic, recordName));
-    return id === undefined ? undefined : frame(id, bodyOf(recordName, value));
+    return id === undefined ? undefined : framed(id, recordName, value);
   }
 
   /** Looks up the ids of these records of a topic, so that the first `encode` does not wait. */
@@ -144,11 +143,11 @@ function schemaOf(recordName: string): object {
   return latestSchema(recordName);
 }
 
-function bodyOf(recordName: string, value: object): Buffer {
+function framed(id: number, recordName: string, value: object): Buffer {
   if (!isRecordName(recordName)) throw new SchemaNotFound(`${recordName} of this release`);
   const type = avroType(recordName);
   try {
-    return type.toBuffer(value);
+    return frame(id, type, value);
   } catch (error) {
     throw new InvalidRecordValue(recordName, invalidPaths(type, value), error);
   }

@@ -1,13 +1,25 @@
+import type { Type } from 'avsc';
 import { InvalidAvro } from './serde-errors.js';
 
 /** Confluent's wire format: a zero byte, the schema id as four big-endian bytes, the Avro body. */
 const magic = 0;
 export const prefixBytes = 5;
 
-export function frame(schemaId: number, body: Buffer): Buffer {
-  const framed = Buffer.allocUnsafe(prefixBytes + body.length);
+/** Most values fit; a larger one is encoded on its own. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** The framed value, encoded once and copied once. @throws as avsc does when the value does not fit the type. */
+export function frame(schemaId: number, type: Type, value: unknown): Buffer {
+  const end = type.encode(value, scratch, prefixBytes);
+  const framed = end >= 0 ? Buffer.from(scratch.subarray(0, end)) : frameLarge(type, value);
   framed[0] = magic;
   framed.writeUInt32BE(schemaId, 1);
+  return framed;
+}
+
+function frameLarge(type: Type, value: unknown): Buffer {
+  const body = type.toBuffer(value);
+  const framed = Buffer.allocUnsafe(prefixBytes + body.length);
   body.copy(framed, prefixBytes);
   return framed;
 }
