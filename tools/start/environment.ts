@@ -65,6 +65,7 @@ async function startServices(stack: LocalStack, options: EnvironmentOptions): Pr
   // The sandbox needs none of them, so it may start meanwhile.
   const [sandbox] = await Promise.all([
     launcher.startSandbox(),
+    untilGroupsWork(platform),
     prepareCluster({ admin, registryUrl: stack.registry.url, databaseUrl: stack.postgres.url }),
   ]);
   say('starting the services');
@@ -86,6 +87,30 @@ async function startServices(stack: LocalStack, options: EnvironmentOptions): Pr
     },
   };
   return environment;
+}
+
+const groupsWithinMs = 30_000;
+
+/** A new broker makes its own offsets topic when the first group asks for it, and refuses every group until then. */
+async function untilGroupsWork({ client }: Platform): Promise<void> {
+  const admin = new TopicAdmin(client);
+  try {
+    await untilGroupIsKnown(admin, Date.now() + groupsWithinMs);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function untilGroupIsKnown(admin: TopicAdmin, deadline: number): Promise<void> {
+  for (;;) {
+    try {
+      await admin.group('tributary-start');
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 export function connectTo(environment: Readonly<Record<string, string>>): Platform {
