@@ -3,6 +3,8 @@ import { connectPlatform, runService, startConsumerApp } from '@tributary/runtim
 import { AuditLoggerModule } from './audit-logger.module.js';
 import { auditLoggerSettings } from './settings.js';
 
+const prepareEveryMs = 6 * 60 * 60 * 1000;
+
 await runService({
   name: 'audit-logger',
   settings: auditLoggerSettings,
@@ -16,6 +18,11 @@ await runService({
       onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
     });
     const ledger = new Ledger(database);
+    // The partition of the next month exists before its first row: creating it then would hold a batch back.
+    const prepare = () =>
+      ledger.prepare(Date.now()).catch((error: Error) => logger.warn({ error }, 'ledger.month-not-prepared'));
+    await prepare();
+    const preparing = setInterval(() => void prepare(), prepareEveryMs);
     const module = AuditLoggerModule.with(
       {
         codec: platform.codec,
@@ -24,6 +31,10 @@ await runService({
       },
       settings.concurrency,
     );
-    return startConsumerApp(context, { platform, module, closeAfter: [() => database.close()] });
+    return startConsumerApp(context, {
+      platform,
+      module,
+      closeAfter: [async () => clearInterval(preparing), () => database.close()],
+    });
   },
 });

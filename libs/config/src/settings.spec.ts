@@ -39,6 +39,13 @@ describe('settings', () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
+  it('shows no credentials of an address', () => {
+    const url = { url: text('URL', 'An address.') };
+    expect(describeSettings(url, { URL: 'https://user:hunter2@registry:8081/x' })).toEqual({
+      URL: 'https://***@registry:8081/x',
+    });
+  });
+
   it('shows secrets only as set or missing', () => {
     expect(describeSettings(settings, { TOKEN: 'hunter2' })).toMatchObject({
       TOKEN: 'set',

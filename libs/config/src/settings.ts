@@ -139,6 +139,9 @@ export function readSettings<S extends Settings>(
   return Object.freeze(Object.fromEntries(values)) as ValuesOf<S>;
 }
 
+/** An address may carry a user and a password, whatever the setting was meant for. */
+const withoutCredentials = (value: string): string => value.replace(/\/\/[^@/\s]+@/g, '//***@');
+
 /** One line per setting for logs: secrets only as `set` or `missing`. */
 export function describeSettings(
   settings: Settings,
@@ -148,7 +151,7 @@ export function describeSettings(
     Object.values(settings).map((one) => {
       const given = environment[one.variable];
       if (one.secret) return [one.variable, given ? 'set' : 'missing'];
-      return [one.variable, given || (one.fallback ?? 'missing')];
+      return [one.variable, withoutCredentials(given || (one.fallback ?? 'missing'))];
     }),
   );
 }

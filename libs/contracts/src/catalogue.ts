@@ -4,6 +4,10 @@ import { days, defineTopic, type TopicDefinition } from './topic.js';
 const rawRecord = 'tributary.raw.RawRecord';
 const externalEvent = 'tributary.external.ExternalEvent';
 
+/** A body of 1 MiB and what we add to it, with room: what is accepted once must fit every topic on its way. */
+const largestValueBytes = 2 * 1024 * 1024;
+const roomForHeadersBytes = 64 * 1024;
+
 /** Canonical records by domain. A record type appears on its own domain's topic only, ExternalEvent on all. */
 export const recordsByDomain: Readonly<Record<Domain, readonly string[]>> = {
   people: ['tributary.people.Employee', externalEvent],
@@ -37,7 +41,7 @@ export const topicFamilies = {
       key: 'tenant:connection:subject',
       owner: 'ingress',
       retentionMs: days(7),
-      maxMessageBytes: 2 * 1024 * 1024,
+      maxMessageBytes: largestValueBytes,
       purpose: `What ${source} sent, byte for byte. Can be normalized again while it is retained.`,
     }),
   ),
@@ -48,6 +52,7 @@ export const topicFamilies = {
       key: 'tenant:subject',
       owner: 'normalizer',
       retentionMs: days(14),
+      maxMessageBytes: largestValueBytes,
       purpose: `Canonical events of the domain ${domain}.`,
     }),
   ),
@@ -58,6 +63,7 @@ export const topicFamilies = {
       key: 'tenant:subject; partition chosen by connection',
       owner: 'router',
       retentionMs: days(14),
+      maxMessageBytes: largestValueBytes,
       purpose: `One record for each delivery of one event to one ${destination} account.`,
     }),
   ),
@@ -87,6 +93,8 @@ function chainTopic(
     name: [origin.name, group, suffix].filter(Boolean).join('.'),
     owner: group ?? ownerOfChain(origin),
     retentionMs: days(14),
+    // A record comes with headers that say why it is here. A topic that refused it would hold its lane for good.
+    ...(origin.maxMessageBytes !== undefined && { maxMessageBytes: origin.maxMessageBytes + roomForHeadersBytes }),
     purpose: `${purpose} Origin: ${origin.name}.`,
   });
 }

@@ -16,7 +16,7 @@ const plan = (over: Partial<Integrations>, applied: AppliedState, prune = false)
     actor: 'ada',
     nowMs: 1000,
     prune,
-    readSecret: (reference) => `plain of ${reference}`,
+    readSecret: (reference) => `shop.plain of ${reference}`,
   });
 
 /** What the control topics hold after a plan was applied. */
@@ -44,9 +44,16 @@ describe('a plan', () => {
       ['apiKeys', 'create', 'shop'],
     ]);
     expect(changes[0]?.row).toMatchObject({ version: 1, updatedAt: 1000, updatedBy: 'ada', source: null });
-    expect(changes[2]?.row).toMatchObject({ hash: sha256Hex('plain of env:KEY') });
+    expect(changes[2]?.row).toMatchObject({ hash: sha256Hex('shop.plain of env:KEY') });
     expect(JSON.stringify(changes)).not.toContain('plain of');
     expect(unchanged).toBe(0);
+  });
+
+  it('refuses an API key that no request could be matched to', () => {
+    const other = { id: 'store', tenant: 'acme', key: 'env:KEY', scopes: ['publish'] };
+    const refused = () => plan({ apiKeys: [other] }, nothing);
+    expect(refused).toThrow(/must begin with "store\."/);
+    expect(refused).not.toThrow(/plain of/);
   });
 
   it('changes nothing the second time', () => {

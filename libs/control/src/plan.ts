@@ -81,9 +81,22 @@ const subscriptionRow = (spec: SubscriptionSpec): Unversioned<Subscription> => (
 const apiKeyRow = (spec: ApiKeySpec, readSecret: PlanOptions['readSecret']): Unversioned<ApiKey> => ({
   id: spec.id,
   tenant: spec.tenant,
-  hash: sha256Hex(readSecret(spec.key)),
+  hash: hashOfKey(spec, readSecret(spec.key)),
   scopes: spec.scopes,
 });
+
+function hashOfKey({ id }: ApiKeySpec, key: string): string {
+  // Requests are matched to the key by what stands before the dot.
+  if (!key.startsWith(`${id}.`)) throw new UnusableApiKey(id);
+  return sha256Hex(key);
+}
+
+class UnusableApiKey extends Error {
+  override readonly name = 'UnusableApiKey';
+  constructor(id: string) {
+    super(`api key ${id}: the key itself must begin with "${id}.", or no request can be matched to it`);
+  }
+}
 
 type Row = Connection | Subscription | ApiKey;
 

@@ -209,6 +209,10 @@ function checkData(record: string, data: unknown, at: string): SchemaError[] {
       if (unknown.length === 0) errors.push({ at: place, message: messageFor(value, String(type)) });
     },
   });
+  const id = (avroType(record) as types.RecordType).fields[0]?.name ?? '';
+  // Every field has a default, for the sake of compatibility; a fact about nothing is still no fact.
+  if (errors.length === 0 && !asIdentifier(fields[id]))
+    errors.push({ at: `${at}/${id}`, message: 'is missing: what is this about?' });
   return errors;
 }
 
