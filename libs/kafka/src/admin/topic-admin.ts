@@ -23,7 +23,7 @@ export interface GroupOffset {
 
 /** Looks at topics and groups and creates topics that are missing. Connects when first asked; `close` it. */
 export class TopicAdmin {
-  private admin: Admin | undefined;
+  private connecting: Promise<Admin> | undefined;
 
   constructor(private readonly client: KafkaClient) {}
 
@@ -121,16 +121,25 @@ export class TopicAdmin {
   }
 
   async close(): Promise<void> {
-    const { admin } = this;
-    this.admin = undefined;
+    const connecting = this.connecting;
+    this.connecting = undefined;
+    // One that never connected holds nothing.
+    const admin = await connecting?.catch(() => undefined);
     await admin?.disconnect();
   }
 
-  private async connected(): Promise<Admin> {
-    if (this.admin) return this.admin;
+  /** Calls at the same time share one connection. */
+  private connected(): Promise<Admin> {
+    this.connecting ??= this.connect().catch((error) => {
+      this.connecting = undefined;
+      throw error;
+    });
+    return this.connecting;
+  }
+
+  private async connect(): Promise<Admin> {
     const admin = this.client.newAdmin();
     await admin.connect();
-    this.admin = admin;
     return admin;
   }
 

@@ -57,6 +57,8 @@ export class ProducerConnection {
   }
 
   async close(): Promise<void> {
+    // Disconnecting a client that is still connecting would leave its sockets open, and the process alive.
+    await this.connecting?.catch(() => undefined);
     this.isConnected = false;
     await this.disconnectQuietly(this.producer);
   }
