@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep, systemClock } from '../connection/clock.js';
+import { isCoordinatorMissing } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import { heartbeatIntervalMs, sessionTimeoutMs } from '../consumer/kafkajs-driver.js';
 
@@ -60,7 +61,9 @@ export class CompactedTopicReader {
   async start(): Promise<void> {
     const { topic } = this.options;
     this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => {
-      if (!restart) this.fail(error);
+      if (restart) return;
+      if (isCoordinatorMissing(error)) this.runAgain().catch((failure: Error) => this.fail(failure));
+      else this.fail(error);
     });
     // Nothing is ever committed, so a rejoin would begin at the beginning again: go on where we were.
     this.consumer.on('consumer.group_join', () => {
@@ -70,12 +73,22 @@ export class CompactedTopicReader {
     await this.untilSuccess('read-end', () => this.readEnd());
     await this.untilSuccess('connect', () => this.consumer.connect());
     await this.untilSuccess('subscribe', () => this.consumer.subscribe({ topics: [topic], fromBeginning: true }));
+    await this.run();
+  }
+
+  private async run(): Promise<void> {
     if (this.stopping.signal.aborted) return;
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (batch) => this.onBatch(batch),
     });
+  }
+
+  private async runAgain(): Promise<void> {
+    await sleep(this.clock, retryPauseMs, this.stopping.signal);
+    await this.untilSuccess('connect', () => this.consumer.connect());
+    await this.run();
   }
 
   async stop(): Promise<void> {

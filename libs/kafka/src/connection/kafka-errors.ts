@@ -21,3 +21,12 @@ export function isRequestTimeout(error: unknown): boolean {
 }
 
 export const isUnknownTopic = (error: unknown): boolean => protocolErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/**
+ * No broker coordinates the group yet: a young cluster has not made its offsets topic, or its leader is away. kafkajs takes that
+ * for final and ends the consumer; it passes.
+ */
+export function isCoordinatorMissing(error: unknown): boolean {
+  for (const link of chainOf(error)) if (link.name === 'KafkaJSGroupCoordinatorNotFound') return true;
+  return false;
+}

@@ -8,7 +8,7 @@ import {
 } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep } from '../connection/clock.js';
-import { isUnknownTopic } from '../connection/kafka-errors.js';
+import { isCoordinatorMissing, isUnknownTopic } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type {
   CommittedOffset,
@@ -72,12 +72,22 @@ export class KafkaJsDriver implements ConsumerDriver {
     const topics = [...this.options.topics];
     await this.untilSuccess('connect', () => this.consumer.connect());
     await this.untilSuccess('subscribe', () => this.consumer.subscribe({ topics, fromBeginning: true }));
+    await this.run();
+  }
+
+  private async run(): Promise<void> {
     if (this.stopping.signal.aborted) return;
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => this.onBatch(payload),
     });
+  }
+
+  private async runAgain(): Promise<void> {
+    await sleep(this.options.clock, retryPauseMs, this.stopping.signal);
+    await this.untilSuccess('connect', () => this.consumer.connect());
+    await this.run();
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -170,6 +180,11 @@ export class KafkaJsDriver implements ConsumerDriver {
     const line = { ...errorFields(error), group: this.options.group };
     if (restarts) {
       this.options.logger.warn(line, 'consumer.restarting');
+      return;
+    }
+    if (isCoordinatorMissing(error)) {
+      this.options.logger.warn(line, 'consumer.waits-for-coordinator');
+      this.runAgain().catch((failure: Error) => this.listener?.onFatal(failure));
       return;
     }
     this.options.logger.error(line, 'consumer.crashed');
