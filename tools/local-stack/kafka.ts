@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { applyKafkaJsPatches } from '@tributary/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { LocalStackError } from './errors.js';
 import { describeExit, tailOf, waitUntilHealthy } from './health.js';
@@ -95,7 +94,7 @@ function broker(options: KafkaOptions, configFile: string): ProcessSpec {
 async function format(options: KafkaOptions, configFile: string): Promise<void> {
   const { supervisor, java, dataFolder, logFile } = options;
   if (existsSync(join(dataFolder, 'meta.properties'))) return;
-  const clusterId = randomBytes(16).toString('base64url');
+  const clusterId = newClusterId();
   const args = ['format', '--cluster-id', clusterId, '--config', configFile, '--ignore-formatted'];
   const tool = await supervisor.spawn({
     name: 'kafka-format',
@@ -108,9 +107,15 @@ async function format(options: KafkaOptions, configFile: string): Promise<void> 
   throw new LocalStackError(`formatting Kafka's data folder failed (${describeExit(exit)})\n${tailOf(logFile)}`);
 }
 
+/** Kafka's form of a UUID. Never begins with a hyphen: its tool would take the id for another option, one time in 64. */
+export function newClusterId(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0] as number) & 0x7f;
+  return bytes.toString('base64url');
+}
+
 /** Ready when the cluster that answers is the one formatted here and its broker is registered, so topics can be made. */
 async function requireOwn(address: string, dataFolder: string): Promise<void> {
-  applyKafkaJsPatches();
   const kafka = new Kafka({
     clientId: 'local-stack',
     brokers: [address],

@@ -1,6 +1,6 @@
 import { platformSettings, readSettings, SecretReader } from '@tributary/config';
 import { readIntegrationFiles } from '@tributary/control/apply';
-import { TopicAdmin } from '@tributary/kafka';
+import { applyKafkaJsPatches, TopicAdmin } from '@tributary/kafka';
 import { openIntegrationTables, planAgainst, prepareCluster } from '@tributary/operations';
 import { Database } from '@tributary/persistence';
 import { connectPlatform, type Platform } from '@tributary/runtime';
@@ -40,6 +40,8 @@ const readyWithinMs = 60_000;
 
 /** Starts the stack, prepares it, starts the sandbox and the services, and waits until all are ready. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  // Before the stack's own look at Kafka: the repairs must be there before the first connection.
+  applyKafkaJsPatches();
   const stack = await startLocalStack(options);
   try {
     return await startServices(stack, options);
