@@ -6,7 +6,7 @@ import { renderTable } from '../../tools/cli/table.js';
 import { freePorts, repositoryRoot } from '../../tools/local-stack/index.js';
 import { demoIntegrations } from '../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
-import { type RunningService, untilReady } from '../../tools/start/services.js';
+import { nodeFlags, type RunningService, untilReady } from '../../tools/start/services.js';
 import { measure, type Round } from './load.js';
 
 const help = `Verified webhooks a second, acks=all: our ingress against a bare reference, in turn, on the same broker.
@@ -41,7 +41,7 @@ async function startReference({ stack, secrets, admin }: Environment): Promise<R
   const child = await stack.supervisor.spawn({
     name: 'reference',
     command: process.execPath,
-    args: [join(repositoryRoot(), 'dist/bench/ingest/reference.js')],
+    args: [...nodeFlags, join(repositoryRoot(), 'dist/bench/ingest/reference.js')],
     env: {
       KAFKA_BROKERS: stack.kafka.brokers.join(','),
       PORT: String(port),

@@ -50,9 +50,9 @@ function portOptions() {
 /** True when the proof closes and every table says what it should. */
 async function demonstrate(environment: Environment): Promise<boolean> {
   const services = [environment.sandbox, ...environment.services.values()];
-  const idle = await memoryOf(services);
   await environment.apply([demoIntegrations]);
   say('integrations/demo is applied');
+  const idle = await memoryOf(services);
   void firstDelivery(environment);
   const result = await runDemo(environment, say);
   say(`200 webhooks are through, ${result.seconds.toFixed(1)} s after the first`);

@@ -64,6 +64,13 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Half of Node's default for the young generation: measured, it costs no throughput and keeps an idle service under 130 MiB.
+ * No compile cache either: what it saves at the start (half a second) it keeps in memory (up to 19 MiB) for good. The image
+ * starts its service in the same way.
+ */
+export const nodeFlags = ['--max-semi-space-size=8'];
+
 /** Starts services as supervised processes of their own; they end with this process, however it ends. */
 export class ServiceLauncher {
   private readonly kekFile: string;
@@ -83,8 +90,6 @@ export class ServiceLauncher {
       HOST: '127.0.0.1',
       TRACE_RATIO: '1',
       TRIBUTARY_KEK_FILE: this.kekFile,
-      // Compiled code is kept between starts, which halves the time to the first answer.
-      NODE_COMPILE_CACHE: join(repositoryRoot(), 'dist/.compile-cache'),
       ...secrets,
       ...env,
     };
@@ -110,7 +115,7 @@ export class ServiceLauncher {
     const process_ = await stack.supervisor.spawn({
       name,
       command: process.execPath,
-      args: [join(repositoryRoot(), 'dist/apps', app, 'src/main.js')],
+      args: [...nodeFlags, join(repositoryRoot(), 'dist/apps', app, 'src/main.js')],
       env: { ...this.environment, ...env, PORT: String(free), INSTANCE_ID: name },
       cwd: repositoryRoot(),
       logFile: join(stack.dataDir, 'logs', `${name}.log`),

@@ -118,6 +118,7 @@ export class OperatorController {
         `sandbox_repeats_total${label} ${repeats}`,
       ];
     });
+    lines.push(`process_memory_usage_bytes ${process.memoryUsage.rss()}`);
     return `${lines.sort().join('\n')}\n`;
   }
 }

@@ -99,8 +99,11 @@ export async function runService<S extends SettingTable>(definition: ServiceDefi
 function releaseStartupMemory(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  collect();
+  // Again when consumers have joined their groups and read what they follow: that is the last of the start.
+  for (const afterMs of collectAfterMs) setTimeout(collect, afterMs).unref();
 }
+
+const collectAfterMs = [0, 700, 3_000];
 
 function readOrExit(table: SettingTable): unknown {
   try {
