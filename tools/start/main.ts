@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { renderProof } from '../cli/commands/prove.js';
+import { parsePort } from '../local-stack/ports.js';
 import { demoIntegrations, runDemo } from './demo.js';
 import { type Environment, startEnvironment } from './environment.js';
 import { demoTables, memoryOf, memoryTable } from './report.js';
@@ -16,18 +17,27 @@ const help = `Runs all of Tributary on this machine and sends the demo's webhook
   --help                 this text
 `;
 
-const { values } = parseArgs({
-  allowNegative: true,
-  options: {
-    demo: { type: 'boolean' },
-    keep: { type: 'boolean' },
-    'data-dir': { type: 'string' },
-    'kafka-port': { type: 'string' },
-    'registry-port': { type: 'string' },
-    'postgres-port': { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  },
-});
+function readArguments() {
+  try {
+    return parseArgs({
+      allowNegative: true,
+      options: {
+        demo: { type: 'boolean' },
+        keep: { type: 'boolean' },
+        'data-dir': { type: 'string' },
+        'kafka-port': { type: 'string' },
+        'registry-port': { type: 'string' },
+        'postgres-port': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${help}`);
+    process.exit(2);
+  }
+}
+
+const values = readArguments();
 
 const startedAt = performance.now();
 const say = (line: string) =>
@@ -43,7 +53,10 @@ function signalled(): Promise<'signal'> {
 function portOptions() {
   const parts = ['kafka', 'registry', 'postgres'] as const;
   return Object.fromEntries(
-    parts.flatMap((part) => (values[`${part}-port`] ? [[part, Number(values[`${part}-port`])]] : [])),
+    parts.flatMap((part) => {
+      const text = values[`${part}-port`];
+      return text === undefined ? [] : [[part, parsePort(text, `--${part}-port`)]];
+    }),
   );
 }
 
@@ -72,9 +85,10 @@ async function firstDelivery({ sandbox }: Environment): Promise<void> {
   }
 }
 
-function describe({ stack, services, sandbox }: Environment): string {
+function describe({ stack, services, sandbox, secrets }: Environment): string {
   const lines = [...services.values()].map(
-    ({ name, url }) => `  ${name.padEnd(16)} ${url}/health/ready  ${url}/metrics  ${url}/debug/runtime`,
+    ({ name, url }) =>
+      `  ${name.padEnd(16)} ${url}/health/ready  ${url}/metrics${name === 'ingress' ? '' : `  ${url}/debug/runtime`}`,
   );
   return [
     'Everything is up. Open:',
@@ -83,6 +97,7 @@ function describe({ stack, services, sandbox }: Environment): string {
     '',
     'Use the command line in another terminal:',
     `  export KAFKA_BROKERS=${stack.kafka.brokers.join(',')} SCHEMA_REGISTRY_URL=${stack.registry.url} DATABASE_URL=${stack.postgres.url}`,
+    `  export SANDBOX_URL=${sandbox.url} DEMO_API_KEY=${secrets.DEMO_API_KEY}`,
     '  npx tributary prove        npx tributary health        npx tributary dlt list',
     '',
     `Logs are in ${stack.dataDir}/logs. Ctrl-C stops everything.`,

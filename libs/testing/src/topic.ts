@@ -13,7 +13,7 @@ export async function createTopic(
   try {
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
     const topic = { topic: name, numPartitions: partitions, replicationFactor: 1, configEntries };
-    const isNew = await admin.createTopics({ topics: [topic] });
+    const isNew = await admin.createTopics({ waitForLeaders: false, topics: [topic] });
     if (!isNew) throw new Error(`topic ${name} exists already; a test makes its own with uniqueName()`);
     await eventually(async () => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [name] });

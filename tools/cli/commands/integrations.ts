@@ -1,8 +1,10 @@
+import type { Connection, Suspension } from '@tributary/contracts';
 import { type Plan, readIntegrationFiles } from '@tributary/control/apply';
 import { openIntegrationTables, planAgainst } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
+import { renderTable } from '../table.js';
 
 interface Options {
   readonly file: string[];
@@ -58,15 +60,23 @@ export function addIntegrationCommands(program: Command): void {
     .action(
       acting(program, async (session) => {
         const { tables } = await openTables(session);
-        for (const row of [...tables.connections.all().values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-          const suspension = tables.suspensions.get(row.id);
-          print(
-            `${row.id}  ${row.tenant}  ${row.source ?? row.destination}  ${suspension ? `suspended: ${suspension.reason}` : 'active'}`,
-          );
-        }
+        const rows = [...tables.connections.all().values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+        print(
+          renderTable(
+            ['connection', 'tenant', 'at', 'state'],
+            rows.map((row) => connectionRow(row, tables.suspensions.get(row.id))),
+          ),
+        );
       }),
     );
 }
+
+const connectionRow = (row: Connection, suspension: Suspension | undefined) => [
+  row.id,
+  row.tenant,
+  row.source ?? row.destination ?? '',
+  suspension ? `suspended: ${suspension.reason}` : 'active',
+];
 
 async function openTables(session: Session) {
   const opened = await openIntegrationTables(session.platform, session.actor);
@@ -94,7 +104,7 @@ const nothingApplied = (problems: readonly string[]) =>
 
 function readSecret(session: Session, reference: string): string {
   const reading = session.secrets.reader.read(reference);
-  if (!reading.ok) throw new CommandFailure(`secret ${reference.split(':', 1)[0]}: ${reading.reason}`);
+  if (!reading.ok) throw new CommandFailure(`secret ${reference}: ${reading.reason}`);
   return reading.value;
 }
 

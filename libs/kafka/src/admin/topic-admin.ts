@@ -1,7 +1,7 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import kafkajs, { type Admin } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
-import { isUnknownTopic } from '../connection/kafka-errors.js';
+import { isUnknownTopic, protocolErrorType } from '../connection/kafka-errors.js';
 import { planTopics, type TopicPlan, type TopicPlanOptions, type TopicState } from './topic-plan.js';
 
 export interface PartitionRange {
@@ -57,7 +57,7 @@ export class TopicAdmin {
     if (create.length === 0) return;
     const admin = await this.connected();
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       timeout: 30_000,
       topics: create.map(({ topic, partitions, replication, configs }) => ({
         topic: topic.name,
@@ -66,6 +66,10 @@ export class TopicAdmin {
         configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
       })),
     });
+    await untilLed(
+      admin,
+      create.map(({ topic }) => topic.name),
+    );
   }
 
   /** Creates one topic outside the catalogue: for benchmarks and tests. */
@@ -154,5 +158,39 @@ export class TopicAdmin {
         Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
       ]),
     );
+  }
+}
+
+const ledWithinMs = 30_000;
+const lookAgainMs = 100;
+
+/**
+ * Waits until every partition of these topics has a leader. kafkajs' own wait gives up at the first broker that has not heard of a
+ * topic yet, which is ordinary right after the controller made it.
+ * @throws Error naming the topic that has none in time.
+ */
+async function untilLed(admin: Admin, names: readonly string[]): Promise<void> {
+  const deadline = Date.now() + ledWithinMs;
+  for (const name of names) {
+    for (;;) {
+      const reason = await whyNotLed(admin, name);
+      if (reason === undefined) break;
+      if (Date.now() > deadline) throw new Error(`topic ${name} was created and cannot be used: ${reason}`);
+      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+    }
+  }
+}
+
+async function whyNotLed(admin: Admin, name: string): Promise<string | undefined> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)
+      ? undefined
+      : 'a partition has no leader';
+  } catch (error) {
+    const reason = protocolErrorType(error);
+    if (reason === undefined) throw error;
+    return reason;
   }
 }
