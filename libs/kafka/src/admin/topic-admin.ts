@@ -1,7 +1,7 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import kafkajs, { type Admin } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
-import { isUnknownTopic, protocolErrorType } from '../connection/kafka-errors.js';
+import { isCoordinatorMissing, isUnknownTopic, protocolErrorType } from '../connection/kafka-errors.js';
 import { planTopics, type TopicPlan, type TopicPlanOptions, type TopicState } from './topic-plan.js';
 
 export interface PartitionRange {
@@ -96,7 +96,7 @@ export class TopicAdmin {
 
   async groupOffsets(group: string, topics: readonly string[]): Promise<GroupOffset[]> {
     const admin = await this.connected();
-    const answer = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
+    const answer = await untilCoordinated(() => admin.fetchOffsets({ groupId: group, topics: [...topics] }));
     return answer.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset, metadata }) => ({
         topic,
@@ -158,6 +158,26 @@ export class TopicAdmin {
         Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
       ]),
     );
+  }
+}
+
+const coordinatedWithinMs = 15_000;
+const coordinatorMoves = new Set([
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
+/** The coordinator of a group is elected, loading or elsewhere for a moment on a young cluster and after a broker went. */
+async function untilCoordinated<T>(ask: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + coordinatedWithinMs; ; ) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isPassing = coordinatorMoves.has(protocolErrorType(error) ?? '') || isCoordinatorMissing(error);
+      if (!isPassing || Date.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
   }
 }
 
