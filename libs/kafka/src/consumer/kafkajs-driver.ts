@@ -16,6 +16,7 @@ import type {
   DriverListener,
   FetchedMessage,
   OffsetCommit,
+  TopicOffsets,
   TopicPartition,
 } from './consumer-driver.js';
 
@@ -115,6 +116,24 @@ export class KafkaJsDriver implements ConsumerDriver {
           partition,
           offset: Number(offset) < 0 ? undefined : Number(offset),
           metadata: metadata ?? '',
+        })),
+      );
+    } catch (error) {
+      await this.dropAdmin();
+      throw error;
+    }
+  }
+
+  async offsets(topics: readonly string[]): Promise<TopicOffsets[]> {
+    const admin = await this.connectedAdmin();
+    try {
+      const answers = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+      return answers.flatMap((answer, i) =>
+        answer.map(({ partition, low, high }) => ({
+          topic: topics[i] as string,
+          partition,
+          low: Number(low),
+          high: Number(high),
         })),
       );
     } catch (error) {
