@@ -34,7 +34,13 @@ const plain: readonly [number, fc.Arbitrary<Step>][] = [
   ],
   // The next commit goes wrong and the process dies before it can say it again.
   [2, fc.record({ do: just('cut' as const), fate: fc.constantFrom<CommitFate>('only-main', 'only-retry', 'unseen') })],
-  [1, fc.record({ do: just('appends' as const), fate: fc.constantFrom<AppendFate>('refused', 'unseen', 'late') })],
+  [
+    3,
+    fc.record({
+      do: just('appends' as const),
+      fate: fc.constantFrom<AppendFate>('refused', 'unseen', 'unseen', 'late'),
+    }),
+  ],
   [
     2,
     fc.record({

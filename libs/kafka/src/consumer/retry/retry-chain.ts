@@ -451,6 +451,7 @@ export class RetryChain {
       this.dropValue(pair, copy);
       return;
     }
+    const isNewRedrive = this.isNewRedrive(pair, copy);
     const known = pair.index.ofOrigin(copy.origin);
     if (known) {
       const isNewer =
@@ -459,7 +460,7 @@ export class RetryChain {
       if (isNewer) this.adopt(pair, copy);
       return;
     }
-    const isSettled = pair.isScanned && !this.isNewRedrive(pair, copy) && pair.main.tracker?.isFinished(copy.origin);
+    const isSettled = pair.isScanned && !isNewRedrive && pair.main.tracker?.isFinished(copy.origin);
     if (isSettled) this.finishCopy(pair, copy);
     else this.adopt(pair, copy);
   }
