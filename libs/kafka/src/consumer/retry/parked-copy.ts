@@ -72,10 +72,16 @@ export function parkedRecordOf(record: IncomingRecord, topic: string, facts: Par
       [retryHeaders.attempt]: String(attempts),
       [retryHeaders.dueMs]: String(Math.ceil(dueMs)),
       [retryHeaders.firstFailureMs]: firstFailureMs === undefined ? undefined : String(firstFailureMs),
-      [errorHeaders.class]: failure?.errorClass,
+      ...errorClassOf(record, topic, failure),
       ...originOf(record, group),
     }),
   };
+}
+
+/** A copy that is appended again without an attempt says what it said before. */
+function errorClassOf(record: IncomingRecord, topic: string, failure: Failure | undefined) {
+  if (!failure && record.topic === topic) return {};
+  return { [errorHeaders.class]: failure?.errorClass };
 }
 
 /** Times and counts are written by us and by redrives; anything else counts as not written. */
