@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, deliveryHeaders, retryTopicOf, topicFamilies } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { type Attempt, Consumes, type IncomingRecord } from '@tributary/kafka';
+import { type Attempt, type ConsumeOptions, Consumes, type IncomingRecord } from '@tributary/kafka';
 import { ConnectorStage } from '@tributary/pipeline';
 import { type ConnectorScope, SCOPE } from './tokens.js';
 
@@ -18,6 +18,7 @@ export class DeliveryConsumer {
       group: `connector-${scope.destination.slug}`,
       lane: laneOf,
       concurrency: scope.concurrency,
+      retries: retriesOf(scope),
       deadLetterTopic: deadLetterTopicOf(deliveryTopic(scope)),
       onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
     }),
@@ -27,7 +28,15 @@ export class DeliveryConsumer {
   }
 }
 
-const deliveryTopic = ({ destination }: ConnectorScope) => topicFamilies.delivery(destination.slug);
+const deliveryTopic = ({ destination }: Pick<ConnectorScope, 'destination'>) =>
+  topicFamilies.delivery(destination.slug);
+
+// A receiver that drops repeats by our id may see the tail of a key again after a crash; any other sees its last record at most.
+const retriesOf = ({ destination }: ConnectorScope): NonNullable<ConsumeOptions['retries']> => ({
+  topic: retryTopicOf(deliveryTopic({ destination })),
+  fence: destination.promises.idempotency === 'key' ? 'cross' : 'lane',
+  takeover: { attemptMs: destination.limits.timeoutMs, appendMs: 3_000, marginMs: 2_000 },
+});
 
 // Nothing of one connection ever waits for another, though both may have the key.
 const laneOf = ({ headers, key }: IncomingRecord): string =>

@@ -2,6 +2,7 @@ import { type Clock, type ClockTimer, sleep } from '../connection/clock.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type { ConsumerDriver, OffsetCommit } from './consumer-driver.js';
 import type { OwnedPartition } from './owned-partition.js';
+import type { PlantedBug } from './retry/retry-rules.js';
 import type { RuntimeObserver } from './runtime-options.js';
 
 export interface CommitterOptions {
@@ -11,6 +12,10 @@ export interface CommitterOptions {
   readonly group: string;
   readonly owned: () => Iterable<OwnedPartition>;
   readonly observer?: RuntimeObserver;
+  /** A commit was acknowledged, which holds each partition up to the version. */
+  readonly onAcknowledged?: (versions: ReadonlyMap<OwnedPartition, number>) => void;
+  /** The rule the simulation breaks. */
+  readonly plantedBug?: PlantedBug;
 }
 
 const everyMs = 250;
@@ -33,6 +38,7 @@ export class Committer {
   private running: Promise<boolean> | undefined;
   private failures = 0;
   private closed = false;
+  private isKicked = false;
 
   constructor(private readonly options: CommitterOptions) {}
 
@@ -44,6 +50,21 @@ export class Committer {
       this.timer = undefined;
       void this.commit(false).then((isDone) => isDone || this.schedule());
     });
+  }
+
+  /** Somebody waits for the acknowledgement: commits as soon as the present turn of the event loop is over. */
+  kick(): void {
+    if (this.isKicked || this.closed) return;
+    this.isKicked = true;
+    this.options.clock.after(0, () => {
+      this.isKicked = false;
+      void this.commit(false).then((isDone) => isDone || this.schedule());
+    });
+  }
+
+  /** Commits now. @returns false when it failed. */
+  flush(): Promise<boolean> {
+    return this.commit(false);
   }
 
   /** The last commit before another member may own our partitions. */
@@ -83,10 +104,11 @@ export class Committer {
     for (const owner of this.options.owned()) {
       const { tracker, version, topic, partition } = owner;
       if (!owner.isOwned || !tracker) continue;
-      if (version === owner.committedVersion && !isLast) continue;
-      if (version === 0) continue;
-      const metadata = tracker.completionMap(isLast && owner.inFlight === 0);
-      offsets.push({ topic, partition, offset: tracker.watermark, metadata });
+      if (!isLast && !hasNews(owner)) continue;
+      if (version === 0 && !hasNews(owner)) continue;
+      const metadata = tracker.completionMap(isLast && isQuiet(owner));
+      const offset = tracker.watermark + (this.options.plantedBug === 'commit-one-too-far' ? 1 : 0);
+      offsets.push({ topic, partition, offset, metadata });
       versions.set(owner, version);
     }
     return { offsets, versions };
@@ -105,6 +127,7 @@ export class Committer {
     }
     this.failures = 0;
     for (const [owner, version] of versions) owner.committedVersion = version;
+    this.options.onAcknowledged?.(versions);
     observer?.committed?.({
       group,
       partitions: offsets.length,
@@ -114,3 +137,14 @@ export class Committer {
     return true;
   }
 }
+
+// Main and retry of a number go into one request, as one snapshot: so the one says nothing that the other does not know.
+const hasNews = (owner: OwnedPartition): boolean =>
+  isChanged(owner) || (owner.pair !== undefined && (isChanged(owner.pair.main) || isChanged(owner.pair.retry)));
+
+const isChanged = ({ version, committedVersion }: OwnedPartition): boolean => version !== committedVersion;
+
+const isQuiet = ({ inFlight, appending, pair }: OwnedPartition): boolean =>
+  pair
+    ? pair.main.inFlight + pair.main.appending + pair.retry.inFlight + pair.retry.appending === 0
+    : inFlight + appending === 0;

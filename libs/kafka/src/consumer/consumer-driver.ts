@@ -40,6 +40,13 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string;
 }
 
+/** What a partition holds. */
+export interface TopicOffsets extends TopicPartition {
+  readonly low: number;
+  /** One past the last offset. */
+  readonly high: number;
+}
+
 /** What the runtime hears from the driver. None of these may throw. */
 export interface DriverListener {
   /** @returns one past the last offset taken over; `fetchedFrom` when nothing was taken. The rest is fetched again. */
@@ -62,6 +69,8 @@ export interface ConsumerDriver {
   /** All in one request, under the generation of the moment of the call. Never repeated by the driver. */
   commit(offsets: readonly OffsetCommit[]): Promise<void>;
   committed(topics: readonly string[]): Promise<CommittedOffset[]>;
+  /** What the partitions of the topics hold now. */
+  offsets(topics: readonly string[]): Promise<TopicOffsets[]>;
   /** Leaves the group and disconnects. */
   stop(): Promise<void>;
 }

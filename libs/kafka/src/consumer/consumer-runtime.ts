@@ -1,9 +1,10 @@
-import { deliveryHeaders, type TopicDefinition } from '@tributary/contracts';
+import type { TopicDefinition } from '@tributary/contracts';
 import { type Failure, PlatformError, type Settlement } from '@tributary/domain';
 import { type Clock, sleep, systemClock } from '../connection/clock.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type { RecordProducer } from '../producer/record-producer.js';
-import { headerText, type IncomingRecord } from '../records.js';
+import type { IncomingRecord } from '../records.js';
+import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { decodeCompletionMap } from './completion-map.js';
 import {
@@ -12,25 +13,28 @@ import {
   type ConsumerDriver,
   type DriverListener,
   type FetchedBatch,
-  type FetchedMessage,
   partitionName,
 } from './consumer-driver.js';
-import { type DeathFacts, deadLetterOf } from './dead-letter.js';
-import { FetchedRecord } from './fetched-record.js';
+import { DeadLetters, whereIs } from './dead-letters.js';
 import { KeyScheduler } from './key-scheduler.js';
-import { type Entry, type Lane, OwnedPartition } from './owned-partition.js';
+import { type Entry, OwnedPartition } from './owned-partition.js';
 import { PartitionTracker } from './partition-tracker.js';
 import { PauseRegistry } from './pause-registry.js';
 import { endProcessSpan, type ProcessSpan, runInSpan, startProcessSpan } from './process-span.js';
+import { PairTakeover } from './retry/pair-takeover.js';
+import { RetryChain } from './retry/retry-chain.js';
+import type { RetryPair } from './retry/retry-pair.js';
+import { defaultLongerThanMs, defaultTakeover, type PlantedBug } from './retry/retry-rules.js';
 import type {
   ConsumeOptions,
   RecordHandler,
+  RetryOptions,
   RuntimeObserver,
   RuntimeSnapshot,
   RuntimeState,
   SettlementKind,
 } from './runtime-options.js';
-import { snapshotHeldLanes, snapshotPartition } from './runtime-snapshot.js';
+import { snapshotHeldLanes, snapshotParked, snapshotPartition } from './runtime-snapshot.js';
 
 export interface ConsumerRuntimeParts {
   readonly driver: ConsumerDriver;
@@ -44,6 +48,8 @@ export interface ConsumerRuntimeParts {
   readonly observer?: RuntimeObserver;
   /** The consumer is dead and the process should end with an error. */
   readonly onFatal?: (error: Error) => void;
+  /** Breaks one rule, so that the simulation can prove that it notices. */
+  readonly plantedBug?: PlantedBug;
 }
 
 type Limits = Required<Pick<ConsumeOptions, 'concurrency' | 'maxWindowRecords' | 'maxWindowBytes' | 'ordering'>>;
@@ -60,8 +66,6 @@ const abortGraceMs = 500;
 const firstPutBackMs = 1_000;
 const longestPutBackMs = 30_000;
 const reloadPauseMs = 500;
-/** Lane of records without a key when no lane function says otherwise; cannot be the text of a key, which is latin1. */
-const keylessLane = '\u{1f511}';
 
 /**
  * Turns topics into handled records: reads, schedules by lane, executes what the handler decided, commits what is finished.
@@ -75,6 +79,11 @@ export class ConsumerRuntime implements DriverListener {
   private readonly driver: ConsumerDriver;
   private readonly scheduler: KeyScheduler;
   private readonly pauses: PauseRegistry;
+  private readonly admission: Admission;
+  private readonly deadLetters: DeadLetters;
+  /** Undefined without a retry topic. */
+  private readonly chain: RetryChain | undefined;
+  private readonly takeover: PairTakeover | undefined;
   private readonly committer: Committer;
   private owned = new Map<string, OwnedPartition>();
   private current: RuntimeState = 'new';
@@ -91,10 +100,26 @@ export class ConsumerRuntime implements DriverListener {
     this.scheduler = new KeyScheduler({
       clock: this.clock,
       concurrency: this.options.concurrency,
-      scopeOf: (entry) => this.scopeOf(entry),
+      scopeOf: ({ record, lane }) => this.admission.scopeOf(record, lane.key),
       attempt: (entry) => this.attempt(entry),
+      permit: (entry) => this.chain?.permit(entry) ?? 'go',
+      onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
     });
-    this.pauses = new PauseRegistry(driver, () => this.clock.now());
+    this.pauses = new PauseRegistry(driver, () => this.clock.now(), parts.plantedBug);
+    this.admission = new Admission({
+      options: this.options,
+      scheduler: () => this.scheduler,
+      pauses: this.pauses,
+      logger: parts.logger,
+      isGhost: (owner, record, lane, position) => this.chain?.dropGhost(owner, record, lane, position) ?? false,
+      mustReadOn,
+    });
+    this.deadLetters = new DeadLetters({
+      options: this.options,
+      producer: parts.producer,
+      logger: parts.logger,
+      clock: this.clock,
+    });
     this.committer = new Committer({
       driver,
       clock: this.clock,
@@ -102,7 +127,12 @@ export class ConsumerRuntime implements DriverListener {
       group: this.group,
       owned: () => this.owned.values(),
       ...(parts.observer && { observer: parts.observer }),
+      onAcknowledged: (versions) => this.onCommitted(versions),
+      ...(parts.plantedBug && { plantedBug: parts.plantedBug }),
     });
+    const retries = retryOptionsOf(this.options);
+    this.chain = retries && this.newChain(retries);
+    this.takeover = retries && this.newTakeover(retries);
   }
 
   get state(): RuntimeState {
@@ -130,8 +160,9 @@ export class ConsumerRuntime implements DriverListener {
     for (const owner of this.owned.values()) this.pauses.add(owner, 'stopping');
     await this.untilIdle(deadlineMs);
     this.stopping.abort();
-    if (this.scheduler.running > 0) await this.abortInFlight();
+    if (this.running > 0) await this.abortInFlight();
     this.scheduler.stop();
+    this.chain?.stop();
     await this.committer.close();
     await this.driver.stop();
     this.drop([...this.owned.values()], 'the consumer has stopped');
@@ -159,6 +190,7 @@ export class ConsumerRuntime implements DriverListener {
       heldLanes: owned.flatMap(snapshotHeldLanes),
       gates: this.scheduler.snapshotGates(),
       pauses: this.pauses.snapshot(),
+      parked: owned.flatMap(snapshotParked),
     };
   }
 
@@ -167,13 +199,25 @@ export class ConsumerRuntime implements DriverListener {
   onBatch(batch: FetchedBatch): number {
     const owner = this.owned.get(partitionName(batch));
     if (!owner || this.current === 'stopping') return batch.fetchedFrom;
-    const tracker = this.trackerOf(owner, batch);
+    if (owner.pair?.retry === owner) return this.onRetryBatch(owner.pair, batch);
+    const tracker = this.admission.trackerOf(owner, batch);
     if (!tracker) return batch.fetchedFrom;
-    const taken = this.admit(owner, tracker, batch);
+    const taken = this.admission.admit(owner, tracker, batch);
     this.noteProgress(owner);
-    this.pauseWhenFull(owner);
+    this.admission.pauseWhenFull(owner);
+    if (owner.pair) {
+      this.chain?.mainWasRead(owner.pair);
+      this.chain?.makeRoom(owner.pair);
+    }
     this.scheduler.dispatch();
     return taken;
+  }
+
+  private onRetryBatch(pair: RetryPair, batch: FetchedBatch): number {
+    const next = this.chain?.onRetryBatch(pair, batch) ?? batch.fetchedFrom;
+    this.takeover?.continueScan(pair);
+    this.scheduler.dispatch();
+    return next;
   }
 
   async beforeJoin(): Promise<void> {
@@ -200,6 +244,8 @@ export class ConsumerRuntime implements DriverListener {
       this.pauses.add(owner, 'loading');
     }
     this.pauses.restate(partitions);
+    const taken = this.pairUp();
+    if (!taken) return;
     this.continueKept(fresh);
     this.parts.observer?.assigned?.({ group: this.group, partitions: partitions.length, isUnbroken });
     this.parts.logger.info(
@@ -207,8 +253,9 @@ export class ConsumerRuntime implements DriverListener {
       'consumer.assigned',
     );
     if (this.current === 'joining') this.current = 'ready';
-    if (this.current === 'ready') this.scheduler.go();
-    void this.load(fresh);
+    void this.goOn();
+    void this.load(fresh.filter(({ pair }) => !pair));
+    if (taken.length > 0) void this.takeover?.take(taken);
   }
 
   onFatal(error: Error): void {
@@ -220,13 +267,100 @@ export class ConsumerRuntime implements DriverListener {
 
   // ---- taking partitions over
 
+  /** Undefined: the assignment is impossible, and the consumer ends. */
+  private pairUp(): RetryPair[] | undefined {
+    if (!this.takeover) return [];
+    try {
+      return this.takeover.pairUp(this.owned);
+    } catch (error) {
+      this.onFatal(error as Error);
+      return undefined;
+    }
+  }
+
+  /** Attempts go on. What we committed as drained is not drained any more: that must be known before we act. */
+  private async goOn(): Promise<void> {
+    const kept = [...this.pairs()].filter(({ isScanned }) => isScanned);
+    const { owned } = this;
+    if (kept.length > 0) {
+      for (const { main } of kept) this.noteProgress(main);
+      await this.takeover?.untilCommitted(() => this.owned === owned);
+      if (this.owned !== owned) return;
+    }
+    if (this.current === 'ready') this.scheduler.go();
+  }
+
+  private *pairs(): Iterable<RetryPair> {
+    for (const owner of this.owned.values()) if (owner.pair?.main === owner) yield owner.pair;
+  }
+
+  private newChain(retries: RetryOptions): RetryChain {
+    const { producer, logger, plantedBug } = this.parts;
+    return new RetryChain({
+      mainTopic: this.mainTopic(retries),
+      retries,
+      options: this.options,
+      driver: this.driver,
+      clock: this.clock,
+      logger,
+      producer,
+      scheduler: this.scheduler,
+      pauses: this.pauses,
+      admission: this.admission,
+      committer: this.committer,
+      deadLetters: this.deadLetters,
+      noteProgress: (owner) => this.noteProgress(owner),
+      noteIdle: () => this.noteIdle(),
+      ...(plantedBug && { plantedBug }),
+    });
+  }
+
+  private newTakeover(retries: RetryOptions): PairTakeover {
+    const { logger, plantedBug } = this.parts;
+    return new PairTakeover({
+      mainTopic: this.mainTopic(retries),
+      retryTopic: retries.topic.name,
+      group: this.group,
+      takeover: retries.takeover,
+      driver: this.driver,
+      clock: this.clock,
+      logger,
+      pauses: this.pauses,
+      committer: this.committer,
+      noteProgress: (owner) => this.noteProgress(owner),
+      refuse: (owner, at, error) => this.refusePartition(owner, at, error),
+      scanned: (pair) => this.chain?.scanned(pair),
+      stopping: this.stopping.signal,
+      ...(plantedBug && { plantedBug }),
+    });
+  }
+
+  private mainTopic({ topic }: RetryOptions): string {
+    const [main, ...more] = this.topics.filter((name) => name !== topic.name);
+    if (main !== undefined && more.length === 0 && this.topics.includes(topic.name)) return main;
+    throw new TypeError(
+      `group ${this.group} has the retry topic ${topic.name}, so it must consume that and one other, not ${this.topics.join(', ')}`,
+    );
+  }
+
+  private onCommitted(versions: ReadonlyMap<OwnedPartition, number>): void {
+    for (const [owner, version] of versions) this.chain?.onCommitted(owner, version);
+  }
+
   /** The client goes back to the committed offset of a kept partition; what is known need not be fetched again. */
   private continueKept(fresh: readonly OwnedPartition[]): void {
     for (const owner of this.owned.values()) {
       if (fresh.includes(owner)) continue;
-      if (owner.tracker) this.driver.seek(owner, owner.tracker.knownEnd);
+      if (owner.tracker) this.driver.seek(owner, this.fetchAgainFrom(owner, owner.tracker));
+      else if (owner.pair) continue;
       else if (this.pauses.has(owner, 'loading')) void this.load([owner]);
     }
+  }
+
+  private fetchAgainFrom(owner: OwnedPartition, tracker: PartitionTracker): number {
+    const { pair } = owner;
+    const wanted = pair?.retry === owner ? this.chain?.fetchAgainFrom(pair) : undefined;
+    return wanted ?? tracker.knownEnd;
   }
 
   private drop(owners: readonly OwnedPartition[], reason: string): void {
@@ -266,107 +400,16 @@ export class ConsumerRuntime implements DriverListener {
     this.pauses.remove(owner, 'loading');
   }
 
-  private refusePartition(owner: OwnedPartition, { offset, metadata }: CommittedOffset, error: unknown): void {
+  private refusePartition(
+    owner: OwnedPartition,
+    { offset, metadata }: Pick<CommittedOffset, 'offset' | 'metadata'>,
+    error: unknown,
+  ): void {
     this.pauses.add(owner, 'unreadable-map');
     this.parts.logger.error(
       { ...errorFields(error), group: this.group, topic: owner.topic, partition: owner.partition, offset, metadata },
       'partition.stopped: its commit metadata cannot be read; `tributary group accept-offsets` accepts the offset without it',
     );
-  }
-
-  // ---- admission
-
-  private trackerOf(owner: OwnedPartition, { fetchedFrom }: FetchedBatch): PartitionTracker | undefined {
-    if (!owner.tracker && owner.isFresh) owner.tracker = new PartitionTracker(fetchedFrom);
-    return owner.tracker;
-  }
-
-  /** @returns one past the last offset that was taken over. */
-  private admit(owner: OwnedPartition, tracker: PartitionTracker, batch: FetchedBatch): number {
-    const { messages, nextOffset } = batch;
-    const fitsWhole = tracker.canAdmit(nextOffset - 1, messages.length);
-    for (const message of messages) {
-      const offset = Number(message.offset);
-      if (tracker.isKnown(offset)) continue;
-      if (!fitsWhole && !tracker.canAdmit(offset)) {
-        this.pauses.add(owner, 'map');
-        return tracker.knownEnd;
-      }
-      const position = tracker.admit(offset);
-      if (position >= 0) this.enqueue(owner, message, position);
-    }
-    tracker.noteFetchedUpTo(nextOffset);
-    return Math.max(tracker.knownEnd, nextOffset);
-  }
-
-  private enqueue(owner: OwnedPartition, message: FetchedMessage, position: number): void {
-    const record = new FetchedRecord(owner.topic, owner.partition, message);
-    const bytes = (message.value?.length ?? 0) + (message.key?.length ?? 0) + 200;
-    owner.windowRecords += 1;
-    owner.windowBytes += bytes;
-    const lane = this.laneOf(owner, record);
-    this.scheduler.add({
-      owner,
-      record,
-      position,
-      bytes,
-      lane,
-      next: undefined,
-      attempts: 0,
-      firstFailureMs: undefined,
-      faults: 0,
-    });
-  }
-
-  private laneOf(owner: OwnedPartition, record: FetchedRecord): Lane {
-    const { ordering } = this.options;
-    // Without order every record is a lane of its own.
-    const key = ordering === 'key' ? this.laneKey(record) : `${this.laneKey(record)}#${record.offsetText}`;
-    const known = owner.lanes.get(key);
-    if (known) return known;
-    const lane = newLane(owner, key);
-    owner.lanes.set(key, lane);
-    return lane;
-  }
-
-  private laneKey(record: FetchedRecord): string {
-    const { lane } = this.options;
-    if (lane) {
-      try {
-        return lane(record);
-      } catch (error) {
-        // Admission must not fail; the handler meets the same record and settles it.
-        this.logMistake(error, record, 'lane-failed');
-      }
-    }
-    return record.key?.toString('latin1') ?? keylessLane;
-  }
-
-  private scopeOf({ record, lane }: Entry): string {
-    const { gateScope } = this.options;
-    if (gateScope) {
-      try {
-        return gateScope(record);
-      } catch (error) {
-        this.logMistake(error, record, 'gate-scope-failed');
-      }
-    }
-    return (
-      headerText(record.rawHeaders, deliveryHeaders.connectionId) ?? `${record.topic}:${record.partition}:${lane.key}`
-    );
-  }
-
-  private pauseWhenFull(owner: OwnedPartition): void {
-    const { maxWindowRecords, maxWindowBytes } = this.options;
-    if (owner.windowRecords >= maxWindowRecords || owner.windowBytes >= maxWindowBytes)
-      this.pauses.add(owner, 'window');
-  }
-
-  private resumeWhenRoom(owner: OwnedPartition): void {
-    const { maxWindowRecords, maxWindowBytes } = this.options;
-    const hasRoom = owner.windowRecords <= maxWindowRecords / 2 && owner.windowBytes <= maxWindowBytes / 2;
-    if (hasRoom) this.pauses.remove(owner, 'window');
-    if (owner.tracker?.hasRoom) this.pauses.remove(owner, 'map');
   }
 
   // ---- attempts
@@ -408,7 +451,7 @@ export class ConsumerRuntime implements DriverListener {
         this.retryLater(entry, settlement.delayMs, settlement.failure);
         break;
       case 'gate':
-        this.closeGate(entry, this.clock.now() + settlement.closedForMs, settlement.failure);
+        this.closeGate(entry, settlement.closedForMs, settlement.failure);
         break;
       case 'suspend':
         this.closeGate(entry, Number.POSITIVE_INFINITY, settlement.failure);
@@ -441,24 +484,46 @@ export class ConsumerRuntime implements DriverListener {
 
   private finish(entry: Entry): void {
     const { owner } = entry;
-    owner.tracker?.finish(entry.position);
-    owner.windowRecords -= 1;
-    owner.windowBytes -= entry.bytes;
-    this.noteProgress(owner);
-    this.resumeWhenRoom(owner);
+    if (!entry.copy) {
+      owner.tracker?.finish(entry.position);
+      owner.windowRecords -= 1;
+      owner.windowBytes -= entry.bytes;
+      this.noteProgress(owner);
+      this.admission.resumeWhenRoom(owner);
+    }
+    this.chain?.noteFinished(entry);
     this.scheduler.finish(entry);
+    this.chain?.moved(owner.pair, entry.copy?.lane ?? entry.lane.key);
   }
 
   private retryLater(entry: Entry, delayMs: number, failure: Failure): void {
+    if (this.chain?.isLong(delayMs)) {
+      this.chain.park(entry, delayMs, failure, true);
+      return;
+    }
+    if (this.chain && entry.copy) {
+      this.chain.waitInPlace(entry, delayMs);
+      return;
+    }
     entry.attempts += 1;
     entry.firstFailureMs ??= this.clock.now();
     entry.faults = 0;
     this.scheduler.hold(entry, delayMs, `${failure.errorClass}: ${failure.reason}`);
+    this.chain?.moved(entry.owner.pair, entry.lane.key);
   }
 
-  private closeGate(entry: Entry, untilMs: number, failure: Failure): void {
+  private closeGate(entry: Entry, closedForMs: number, failure: Failure): void {
+    const untilMs = this.clock.now() + closedForMs;
+    const reason = `${failure.errorClass}: ${failure.reason}`;
     entry.faults = 0;
-    this.scheduler.close(entry, untilMs, `${failure.errorClass}: ${failure.reason}`);
+    if (this.chain?.isLong(closedForMs) && Number.isFinite(closedForMs)) {
+      // What the destination asked for must survive us: the record carries it to the next owner.
+      this.scheduler.closeScope(this.admission.scopeOf(entry.record, entry.lane.key), untilMs, reason);
+      this.chain.park(entry, closedForMs, failure, false);
+      return;
+    }
+    this.scheduler.close(entry, untilMs, reason);
+    this.chain?.moved(entry.owner.pair, entry.lane.key);
   }
 
   // Something the handler needs does not answer. That says nothing about the record, so it waits as long as it takes.
@@ -481,44 +546,15 @@ export class ConsumerRuntime implements DriverListener {
 
   /** The offset is finished only when the dead letter is acknowledged: the lane waits, nothing is passed over. */
   private async bury(entry: Entry, failure: Failure): Promise<void> {
-    const { record } = entry;
-    const facts: DeathFacts = {
-      group: this.group,
-      attempts: entry.attempts + 1,
-      firstFailureMs: entry.firstFailureMs,
-      failure,
-    };
-    const isSafe = await this.persistently(entry, 'dead-letter.unwritten', async () => {
-      const { deadLetterTopic } = this.options;
-      const topic = typeof deadLetterTopic === 'function' ? deadLetterTopic(record) : deadLetterTopic;
-      await this.parts.producer.send(deadLetterOf(record, topic, facts));
-    });
-    const { onDeadLetter } = this.options;
-    const isTold =
-      isSafe &&
-      (!onDeadLetter || (await this.persistently(entry, 'dead-letter.untold', () => onDeadLetter(record, failure))));
+    const isWritten = await this.deadLetters.write(entry, failure);
     if (this.isLate(entry)) return;
-    if (isTold) {
-      this.parts.observer?.deadLettered?.({ group: this.group, topic: record.topic, failure });
+    if (isWritten) {
+      this.parts.observer?.deadLettered?.({ group: this.group, topic: entry.record.topic, failure });
       this.finish(entry);
     } else {
       this.scheduler.release(entry);
     }
     this.noteIdle();
-  }
-
-  /** Repeats until it works; false when the partition is lost or the process stops first. */
-  private async persistently(entry: Entry, message: string, act: () => Promise<void>): Promise<boolean> {
-    for (let pauseMs = firstPutBackMs; !entry.owner.signal.aborted; pauseMs = Math.min(pauseMs * 2, longestPutBackMs)) {
-      try {
-        await act();
-        return entry.owner.isOwned;
-      } catch (error) {
-        this.parts.logger.error({ ...errorFields(error), ...whereIs(entry.record), pauseMs }, message);
-      }
-      await sleep(this.clock, pauseMs, entry.owner.signal);
-    }
-    return false;
   }
 
   // ---- bookkeeping
@@ -529,7 +565,7 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   private untilIdle(deadlineMs: number): Promise<void> {
-    if (this.scheduler.running === 0) return Promise.resolve();
+    if (this.running === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         timer.cancel();
@@ -541,8 +577,13 @@ export class ConsumerRuntime implements DriverListener {
     });
   }
 
+  /** Attempts and appends under way. */
+  private get running(): number {
+    return this.scheduler.running + (this.chain?.appending ?? 0);
+  }
+
   private noteIdle(): void {
-    if (this.idleWaiters.size > 0 && this.scheduler.running === 0) for (const done of this.idleWaiters) done();
+    if (this.idleWaiters.size > 0 && this.running === 0) for (const done of this.idleWaiters) done();
   }
 
   private async abortInFlight(): Promise<void> {
@@ -566,18 +607,10 @@ export class ConsumerRuntime implements DriverListener {
   }
 }
 
-const whereIs = ({ topic, partition, offset }: IncomingRecord) => ({ topic, partition, offset: String(offset) });
+/** Below the highest parked record main is always read: the parked one waits for it, so a full window would wait for itself. */
+const mustReadOn = ({ pair, tracker }: OwnedPartition): boolean =>
+  pair !== undefined && (tracker?.knownEnd ?? 0) <= pair.index.highestOrigin;
 
-function newLane(owner: OwnedPartition, key: string): Lane {
-  return {
-    owner,
-    key,
-    head: undefined,
-    tail: undefined,
-    state: 'idle',
-    heldSinceMs: 0,
-    heldUntilMs: 0,
-    reason: '',
-    nextReady: undefined,
-  };
+function retryOptionsOf({ retries }: ConsumeOptions): RetryOptions | undefined {
+  return retries && { longerThanMs: defaultLongerThanMs, fence: 'cross', takeover: defaultTakeover, ...retries };
 }

@@ -47,7 +47,7 @@ function deathHeaders(
 }
 
 /** Where it came from first: a record that dies again on its way through the chain keeps its first coordinates. */
-function originOf(record: IncomingRecord, group: string): Record<string, string | undefined> {
+export function originOf(record: IncomingRecord, group: string): Record<string, string | undefined> {
   const { headers } = record;
   const { topic, partition, offset } = originHeaders;
   if ([topic, partition, offset].every((name) => headers[name] !== undefined)) {

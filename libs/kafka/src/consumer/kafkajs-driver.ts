@@ -16,8 +16,10 @@ import type {
   DriverListener,
   FetchedMessage,
   OffsetCommit,
+  TopicOffsets,
   TopicPartition,
 } from './consumer-driver.js';
+import { nothingOwned, stickyAssigner } from './sticky-assigner.js';
 
 export interface KafkaJsDriverOptions {
   readonly client: KafkaClient;
@@ -26,6 +28,8 @@ export interface KafkaJsDriverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxBytesPerPartition?: number;
+  /** The same partition number of all topics goes to one member, which keeps it. All members of the group must say so. */
+  readonly pairsTopics?: boolean;
 }
 
 export const sessionTimeoutMs = 10_000;
@@ -49,6 +53,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   private commitNow: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   private memberId: string | undefined;
   private joinAttempts = 0;
+  private owned = nothingOwned;
 
   constructor(private readonly options: KafkaJsDriverOptions) {
     this.consumer = options.client.newConsumer({
@@ -60,7 +65,9 @@ export class KafkaJsDriver implements ConsumerDriver {
       minBytes: 1,
       ...(options.maxBytesPerPartition !== undefined && { maxBytesPerPartition: options.maxBytesPerPartition }),
       allowAutoTopicCreation: false,
-      partitionAssigners: [this.watchedAssigner(PartitionAssigners.roundRobin)],
+      partitionAssigners: [
+        this.watchedAssigner(options.pairsTopics ? stickyAssigner(() => this.owned) : PartitionAssigners.roundRobin),
+      ],
       retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => true },
     });
   }
@@ -103,7 +110,6 @@ export class KafkaJsDriver implements ConsumerDriver {
   }
 
   async commit(offsets: readonly OffsetCommit[]): Promise<void> {
-    if (!this.commitNow) throw new Error('nothing was fetched yet, so there is nothing to commit');
     const topics = groupByTopic(offsets).map(([topic, partitions]) => ({
       topic,
       partitions: partitions.map(({ partition, offset, metadata }) => ({
@@ -112,7 +118,8 @@ export class KafkaJsDriver implements ConsumerDriver {
         metadata,
       })),
     }));
-    await this.commitNow({ topics });
+    if (this.commitNow) await this.commitNow({ topics });
+    else await this.consumer.commitOffsets(offsets.map((at) => ({ ...at, offset: String(at.offset) })));
   }
 
   async committed(topics: readonly string[]): Promise<CommittedOffset[]> {
@@ -125,6 +132,24 @@ export class KafkaJsDriver implements ConsumerDriver {
           partition,
           offset: Number(offset) < 0 ? undefined : Number(offset),
           metadata: metadata ?? '',
+        })),
+      );
+    } catch (error) {
+      await this.dropAdmin();
+      throw error;
+    }
+  }
+
+  async offsets(topics: readonly string[]): Promise<TopicOffsets[]> {
+    const admin = await this.connectedAdmin();
+    try {
+      const answers = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+      return answers.flatMap((answer, i) =>
+        answer.map(({ partition, low, high }) => ({
+          topic: topics[i] as string,
+          partition,
+          low: Number(low),
+          high: Number(high),
         })),
       );
     } catch (error) {
@@ -173,6 +198,11 @@ export class KafkaJsDriver implements ConsumerDriver {
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     );
+    const [first] = this.options.topics;
+    this.owned = {
+      partitions: (first !== undefined && memberAssignment[first]) || [],
+      sinceMs: this.options.clock.now(),
+    };
     this.listener?.onAssigned({ partitions, isUnbroken });
   }
 

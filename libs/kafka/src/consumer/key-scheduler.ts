@@ -14,7 +14,7 @@ interface Gate {
   readonly scope: string;
   untilMs: number;
   reason: string;
-  waiting: Lane[];
+  waiting: Set<Lane>;
   timer: HeapTimer | undefined;
 }
 
@@ -26,6 +26,9 @@ export interface SchedulerOptions {
   readonly scopeOf: (entry: Entry) => string;
   /** Makes an attempt; ends in exactly one call of `finish`, `hold`, `close` or `release`. */
   readonly attempt: (entry: Entry) => void;
+  /** Asked right before an attempt. `wait`: the lane is blocked until `wake`; `drop`: the lane is given up. Default: go. */
+  readonly permit?: (entry: Entry) => 'go' | 'wait' | 'drop';
+  readonly onOpen?: (scope: string) => void;
 }
 
 /**
@@ -91,7 +94,8 @@ export class KeyScheduler {
     const nowMs = this.options.clock.now();
     this.wait(lane, 'held', nowMs + delayMs, reason);
     this.timers.at(lane.heldUntilMs, () => {
-      if (lane.state !== 'held' || !lane.owner.isOwned) return;
+      // It may be held anew, for longer, after it was parked meanwhile.
+      if (lane.state !== 'held' || !lane.owner.isOwned || this.options.clock.now() < lane.heldUntilMs) return;
       this.makeReady(lane);
       this.dispatch();
     });
@@ -108,7 +112,7 @@ export class KeyScheduler {
   }
 
   closeScope(scope: string, untilMs: number, reason: string): Gate {
-    const gate = this.gates.get(scope) ?? { scope, untilMs: 0, reason, waiting: [], timer: undefined };
+    const gate = this.gates.get(scope) ?? { scope, untilMs: 0, reason, waiting: new Set(), timer: undefined };
     this.gates.set(scope, gate);
     // Several attempts may have been in flight: the longest wait counts.
     if (untilMs > gate.untilMs) {
@@ -126,6 +130,7 @@ export class KeyScheduler {
     if (gate.timer) gate.timer.cancelled = true;
     this.gates.delete(scope);
     for (const lane of gate.waiting) if (lane.state === 'gated' && lane.owner.isOwned) this.makeReady(lane);
+    this.options.onOpen?.(scope);
     this.dispatch();
     return true;
   }
@@ -138,7 +143,8 @@ export class KeyScheduler {
 
   /** Lanes of lost partitions wait for nothing any more. */
   forgetLost(): void {
-    for (const gate of this.gates.values()) gate.waiting = gate.waiting.filter((lane) => lane.owner.isOwned);
+    for (const gate of this.gates.values())
+      for (const lane of gate.waiting) if (!lane.owner.isOwned) gate.waiting.delete(lane);
   }
 
   /** Starts what may start. */
@@ -164,12 +170,95 @@ export class KeyScheduler {
       scope,
       closedUntilMs: Number.isFinite(untilMs) ? untilMs : undefined,
       reason,
-      waitingLanes: waiting.filter((lane) => lane.owner.isOwned).length,
+      waitingLanes: [...waiting].filter((lane) => lane.owner.isOwned).length,
     }));
   }
 
+  isClosed(scope: string): boolean {
+    return this.gates.has(scope);
+  }
+
+  /** Undefined: open. */
+  closedUntilMs(scope: string): number | undefined {
+    return this.gates.get(scope)?.untilMs;
+  }
+
+  /** A blocked lane asks for its permit again. */
+  wake(lane: Lane): void {
+    if (lane.state === 'blocked') this.makeReady(lane);
+  }
+
+  /** The attempt is over; the record leaves its lane, which stands still until `proceed`. */
+  detachRunning(entry: Entry): void {
+    this.release(entry);
+    this.detach(entry.lane, 1);
+  }
+
+  /** Takes up to `count` records out of a lane in which nothing is attempted; it stands still until `proceed`. */
+  detach(lane: Lane, count: number): Entry[] {
+    lane.state = 'parking';
+    while (lane.head && lane.parking.length < count) {
+      lane.parking.push(lane.head);
+      lane.head = lane.head.next;
+    }
+    if (!lane.head) lane.tail = undefined;
+    return lane.parking;
+  }
+
+  /** What was detached is gone: the lane goes on with the rest. */
+  proceed(lane: Lane): void {
+    if (lane.state !== 'parking' || !lane.owner.isOwned) return;
+    lane.parking = [];
+    if (lane.head) this.makeReady(lane);
+    else this.retire(lane);
+  }
+
+  /** Gives a lane up whose records are dealt with otherwise; nothing of it is being attempted. */
+  abandon(lane: Lane): void {
+    lane.head = undefined;
+    lane.parking = [];
+    this.retire(lane);
+  }
+
+  /** Takes one record out of its lane, unless it is being attempted or parked. */
+  withdraw(lane: Lane, isIt: (entry: Entry) => boolean): Entry | undefined {
+    let before: Entry | undefined;
+    let entry = lane.head;
+    while (entry && !isIt(entry)) {
+      before = entry;
+      entry = entry.next;
+    }
+    if (!entry || (entry === lane.head && lane.state === 'running')) return undefined;
+    if (before) before.next = entry.next;
+    else lane.head = entry.next;
+    if (lane.tail === entry) lane.tail = before;
+    if (!before) this.headWithdrawn(lane);
+    return entry;
+  }
+
+  private headWithdrawn(lane: Lane): void {
+    if (lane.state === 'ready' || lane.state === 'parking') return;
+    if (!lane.head) this.retire(lane);
+    else if (lane.state === 'held') this.makeReady(lane);
+  }
+
   private start(lane: Lane): void {
-    const entry = lane.head as Entry;
+    // It was given up or taken out while it stood in the queue.
+    if (lane.state !== 'ready') return;
+    const entry = lane.head;
+    if (!entry) {
+      this.retire(lane);
+      return;
+    }
+    const permit = this.options.permit?.(entry) ?? 'go';
+    if (permit === 'drop') {
+      this.abandon(lane);
+      return;
+    }
+    if (permit === 'wait') {
+      if (lane.state === 'ready') this.wait(lane, 'blocked', Number.POSITIVE_INFINITY, 'an earlier record is parked');
+      return;
+    }
     if (this.gates.size > 0) {
       const gate = this.gates.get(this.options.scopeOf(entry));
       if (gate) {
@@ -220,10 +309,10 @@ export class KeyScheduler {
 
   private waitAt(gate: Gate, lane: Lane): void {
     this.wait(lane, 'gated', gate.untilMs, gate.reason);
-    gate.waiting.push(lane);
+    gate.waiting.add(lane);
   }
 
-  private wait(lane: Lane, state: 'held' | 'gated', untilMs: number, reason: string): void {
+  private wait(lane: Lane, state: 'held' | 'gated' | 'blocked', untilMs: number, reason: string): void {
     lane.state = state;
     lane.heldSinceMs = this.options.clock.now();
     lane.heldUntilMs = untilMs;

@@ -2,6 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { TopicPartition } from './consumer-driver.js';
 import type { FetchedRecord } from './fetched-record.js';
 import type { PartitionTracker } from './partition-tracker.js';
+import type { ParkedCopy } from './retry/parked-copy.js';
+import type { RetryPair } from './retry/retry-pair.js';
 
 /** One record on its way through the scheduler. */
 export interface Entry {
@@ -18,9 +20,15 @@ export interface Entry {
   firstFailureMs: number | undefined;
   /** Times in a row that the handler's infrastructure failed. */
   faults: number;
+  /** The parked copy that this is an attempt of; undefined for a record of the main topic. */
+  copy: ParkedCopy | undefined;
 }
 
-export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated';
+/**
+ * `blocked`: its head waits for an earlier record of the key elsewhere, or for a commit. `parking`: records of it are being
+ * appended to the retry topic.
+ */
+export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated' | 'blocked' | 'parking';
 
 /** Records that go one after the other. */
 export interface Lane {
@@ -34,6 +42,8 @@ export interface Lane {
   heldUntilMs: number;
   reason: string;
   nextReady: Lane | undefined;
+  /** Taken out to be parked, not acknowledged yet; ascending. */
+  parking: Entry[];
 }
 
 /** One ownership of one partition. When the partition is lost this object is dead for good: late results are ignored. */
@@ -48,6 +58,11 @@ export class OwnedPartition implements TopicPartition {
   lastReady: Lane | undefined;
   isQueued = false;
   inFlight = 0;
+  /** Appends to the retry topic that are not acknowledged. */
+  appending = 0;
+  appendingBytes = 0;
+  /** With a retry topic: main and retry of one partition number. */
+  pair: RetryPair | undefined;
   windowRecords = 0;
   windowBytes = 0;
   /** Rises when there is something new to commit. */
@@ -81,4 +96,24 @@ export class OwnedPartition implements TopicPartition {
   abort(reason: Error): void {
     this.abortion.abort(reason);
   }
+}
+
+/** The lane of that key, made when there is none. */
+export function laneIn(owner: OwnedPartition, key: string): Lane {
+  const known = owner.lanes.get(key);
+  if (known) return known;
+  const lane: Lane = {
+    owner,
+    key,
+    head: undefined,
+    tail: undefined,
+    state: 'idle',
+    heldSinceMs: 0,
+    heldUntilMs: 0,
+    reason: '',
+    nextReady: undefined,
+    parking: [],
+  };
+  owner.lanes.set(key, lane);
+  return lane;
 }

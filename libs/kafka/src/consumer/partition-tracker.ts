@@ -52,6 +52,15 @@ export class PartitionTracker {
     return mapBytesAtMost(this.mapEnd() - this.committable, this.runsAtMost(0));
   }
 
+  /** Finished by this owner, or by a former one as the commit metadata says. */
+  isFinished(offset: number): boolean {
+    if (offset < this.committable) return true;
+    if (offset >= this.end) return this.restored.some(({ from, to }) => offset >= from && offset < to);
+    const index = this.indexOf(offset);
+    // A known offset without a record: a gap.
+    return index < 0 || this.done[index] === true;
+  }
+
   isKnown(offset: number): boolean {
     return offset < this.end;
   }
@@ -128,6 +137,19 @@ export class PartitionTracker {
       }
     }
     return ranges;
+  }
+
+  private indexOf(offset: number): number {
+    let low = this.head;
+    let high = this.offsets.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = this.offsets[middle] as number;
+      if (found === offset) return middle;
+      if (found < offset) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
   }
 
   private runsAtMost(more: number): number {

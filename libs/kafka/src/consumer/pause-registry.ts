@@ -1,9 +1,12 @@
 import { type ConsumerDriver, partitionName, type TopicPartition } from './consumer-driver.js';
+import type { PlantedBug } from './retry/retry-rules.js';
 
 /** Why a partition is not fetched. */
 export type PauseReason =
   /** Its committed position is being read. */
   | 'loading'
+  /** What is parked of it is being read first. */
+  | 'scanning'
   /** Its completion map cannot be read: an operator must decide. */
   | 'unreadable-map'
   /** As much as may be in memory is. */
@@ -31,6 +34,7 @@ export class PauseRegistry {
   constructor(
     private readonly driver: Pick<ConsumerDriver, 'pause' | 'resume'>,
     private readonly now: () => number,
+    private readonly plantedBug?: PlantedBug,
   ) {}
 
   add(at: TopicPartition, reason: PauseReason): void {
@@ -66,7 +70,7 @@ export class PauseRegistry {
 
   /** Forgets all reasons of a partition that is owned anew. */
   forget(at: TopicPartition): void {
-    this.paused.delete(partitionName(at));
+    if (this.plantedBug !== 'stale-pauses') this.paused.delete(partitionName(at));
   }
 
   snapshot(): PauseSnapshot[] {

@@ -31,8 +31,36 @@ export interface ConsumeOptions {
   readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);
   /** Which records wait together at a gate. Default: the `x-connection-id` header, else the lane. */
   readonly gateScope?: (record: IncomingRecord) => string;
+  /**
+   * Long waits and the overflow of closed gates go to a retry topic; absent: all waits are held in memory. The lane and the gate's
+   * scope of a record must follow from its key and its headers alone.
+   */
+  readonly retries?: Pick<RetryOptions, 'topic'> & Partial<RetryOptions>;
   /** Called after the record is safe in the dead-letter topic, before its offset may be committed. Called again if it fails. */
   readonly onDeadLetter?: (record: IncomingRecord, failure: Failure) => Promise<void>;
+}
+
+/** How long acts of a former owner may take to land; their sum is waited for when a partition is taken without a clean hand-over. */
+export interface TakeoverTimes {
+  /** Longest attempt of the handler. */
+  readonly attemptMs: number;
+  /** Longest append to the retry topic. */
+  readonly appendMs: number;
+  readonly marginMs: number;
+}
+
+/** Long waits leave the lane's memory and keep the order of their key. */
+export interface RetryOptions {
+  /** Of this group alone: partition count of the main topic, read by the same runtime. */
+  readonly topic: TopicDefinition;
+  /** Waits above this are appended to the topic. */
+  readonly longerThanMs: number;
+  /**
+   * `cross`: a record waits for the commit of what was finished before it in the other topic. `lane`: each record of a key waits for
+   * the commit of the one before, so that a crash repeats at most the last record of a key.
+   */
+  readonly fence: 'cross' | 'lane';
+  readonly takeover: TakeoverTimes;
 }
 
 export type SettlementKind = Settlement['to'] | 'put-back' | 'lost';
@@ -83,6 +111,15 @@ export interface HeldLaneSnapshot {
   readonly attempts: number;
 }
 
+/** What waits in the retry topic. */
+export interface ParkedSnapshot {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: number;
+  /** Epoch milliseconds; undefined: nothing is parked. */
+  readonly earliestDueMs: number | undefined;
+}
+
 export interface RuntimeSnapshot {
   readonly group: string;
   readonly topics: readonly string[];
@@ -92,6 +129,7 @@ export interface RuntimeSnapshot {
   readonly heldLanes: readonly HeldLaneSnapshot[];
   readonly gates: readonly GateSnapshot[];
   readonly pauses: readonly PauseSnapshot[];
+  readonly parked: readonly ParkedSnapshot[];
 }
 
 /** `ready`: the group assigned us our partitions, however many. */

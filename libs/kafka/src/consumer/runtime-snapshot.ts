@@ -1,5 +1,5 @@
 import type { Entry, Lane, OwnedPartition } from './owned-partition.js';
-import type { HeldLaneSnapshot, PartitionSnapshot } from './runtime-options.js';
+import type { HeldLaneSnapshot, ParkedSnapshot, PartitionSnapshot } from './runtime-options.js';
 
 export function snapshotPartition(owner: OwnedPartition): PartitionSnapshot {
   const { topic, partition, tracker, windowRecords, windowBytes, inFlight } = owner;
@@ -37,4 +37,10 @@ export function snapshotHeldLanes(owner: OwnedPartition): HeldLaneSnapshot[] {
   }));
 }
 
-const isHeld = ({ state }: Lane): boolean => state === 'held' || state === 'gated';
+export function snapshotParked(owner: OwnedPartition): ParkedSnapshot[] {
+  const { pair, topic, partition } = owner;
+  if (!pair || pair.retry !== owner) return [];
+  return [{ topic, partition, records: pair.index.size, earliestDueMs: pair.index.earliestDueMs() }];
+}
+
+const isHeld = ({ state }: Lane): boolean => state === 'held' || state === 'gated' || state === 'blocked';

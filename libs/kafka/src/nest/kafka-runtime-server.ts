@@ -98,7 +98,14 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
   private runtimeOf({ topics, options, handler }: Binding): ConsumerRuntime {
     const { client, producer, logger, observer, onFatal, clock = systemClock } = this.settings;
     const names = topics.map(({ name }) => name);
-    const driver = new KafkaJsDriver({ client, group: options.group, topics: names, clock, logger });
+    const driver = new KafkaJsDriver({
+      client,
+      group: options.group,
+      topics: names,
+      clock,
+      logger,
+      pairsTopics: options.retries !== undefined,
+    });
     return new ConsumerRuntime({
       driver,
       producer,

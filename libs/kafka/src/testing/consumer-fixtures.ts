@@ -1,4 +1,4 @@
-import { deadLetterTopicOf, defineTopic, type TopicDefinition } from '@tributary/contracts';
+import { deadLetterTopicOf, defineTopic, retryTopicOf, type TopicDefinition } from '@tributary/contracts';
 import { createTopic, uniqueName } from '@tributary/testing';
 import type { KafkaClient } from '../connection/client.js';
 import { systemClock } from '../connection/clock.js';
@@ -13,9 +13,10 @@ export { aFailure } from './failures.js';
 export interface TestTopic {
   readonly main: TopicDefinition;
   readonly dead: TopicDefinition;
+  readonly retry: TopicDefinition;
 }
 
-/** A topic and its dead-letter topic. */
+/** A topic and its dead-letter topic. Its retry topic is created by those who use it. */
 export async function aTopic(brokers: readonly string[], partitions: number): Promise<TestTopic> {
   const main = defineTopic({
     name: uniqueName('main'),
@@ -26,9 +27,10 @@ export async function aTopic(brokers: readonly string[], partitions: number): Pr
     purpose: 'A test.',
   });
   const dead = deadLetterTopicOf(main);
+  const retry = retryTopicOf(main);
   await createTopic(brokers, main.name, partitions);
   await createTopic(brokers, dead.name, partitions);
-  return { main, dead };
+  return { main, dead, retry };
 }
 
 export interface RuntimeUnderTest {
@@ -53,11 +55,19 @@ export function aRuntime({
   onFatal,
 }: RuntimeUnderTest): ConsumerRuntime {
   const clock = systemClock;
-  const driver = new KafkaJsDriver({ client, group, topics: [topic.main.name], clock, logger: silentLogger });
+  const topics = options?.retries ? [topic.main, topic.retry] : [topic.main];
+  const driver = new KafkaJsDriver({
+    client,
+    group,
+    topics: topics.map(({ name }) => name),
+    clock,
+    logger: silentLogger,
+    pairsTopics: options?.retries !== undefined,
+  });
   return new ConsumerRuntime({
     driver,
     producer,
-    topics: [topic.main],
+    topics,
     options: { group, deadLetterTopic: topic.dead, ...options },
     handler,
     logger: silentLogger,

@@ -4,9 +4,11 @@ import type {
   DriverListener,
   FetchedMessage,
   OffsetCommit,
+  TopicOffsets,
   TopicPartition,
 } from '../consumer/consumer-driver.js';
 import { partitionName } from '../consumer/consumer-driver.js';
+import type { IHeaders } from '../records.js';
 
 /** The broker's side of one consumer group, in memory: it outlives drivers, as the broker outlives processes. */
 export class SimulatedBroker {
@@ -14,7 +16,7 @@ export class SimulatedBroker {
   readonly commits = new Map<string, { offset: number; metadata: string }>();
 
   /** @param key null: a record without a key. An offset can be skipped to leave a gap. */
-  append(at: TopicPartition, key: string | null, value: string, gap = 0): number {
+  append(at: TopicPartition, key: string | null, value: string, gap = 0, headers: IHeaders = {}): number {
     const name = partitionName(at);
     const log = this.logs.get(name) ?? [];
     this.logs.set(name, log);
@@ -24,6 +26,7 @@ export class SimulatedBroker {
       timestamp: String(offset),
       key: key === null ? null : Buffer.from(key),
       value: Buffer.from(value),
+      headers,
     });
     return offset;
   }
@@ -33,8 +36,10 @@ export class SimulatedBroker {
 export class SimulatedDriver implements ConsumerDriver {
   readonly paused = new Set<string>();
   private readonly positions = new Map<string, number>();
-  private assigned: readonly TopicPartition[] = [];
-  private listener: DriverListener | undefined;
+  /** A seek while a batch is handed over wins over what the listener returns. */
+  private readonly sought = new Set<string>();
+  protected assigned: readonly TopicPartition[] = [];
+  protected listener: DriverListener | undefined;
   /** Set to make commits fail. */
   commitFailure: Error | undefined;
   commitRequests: OffsetCommit[][] = [];
@@ -66,9 +71,10 @@ export class SimulatedDriver implements ConsumerDriver {
       const messages = log.filter(({ offset }) => Number(offset) >= fetchedFrom).slice(0, max);
       if (messages.length === 0) continue;
       const nextOffset = Number(messages[messages.length - 1]?.offset) + 1;
+      this.sought.delete(name);
       const next = this.listener?.onBatch({ ...at, fetchedFrom, nextOffset, messages }) ?? fetchedFrom;
       taken += messages.filter(({ offset }) => Number(offset) < next).length;
-      this.positions.set(name, Math.max(fetchedFrom, next));
+      if (!this.sought.has(name)) this.positions.set(name, Math.max(fetchedFrom, next));
     }
     return taken;
   }
@@ -82,6 +88,7 @@ export class SimulatedDriver implements ConsumerDriver {
   }
 
   seek(at: TopicPartition, offset: number): void {
+    this.sought.add(partitionName(at));
     this.positions.set(partitionName(at), offset);
   }
 
@@ -102,6 +109,15 @@ export class SimulatedDriver implements ConsumerDriver {
       .map((at) => {
         const commit = this.broker.commits.get(partitionName(at));
         return { ...at, offset: commit?.offset, metadata: commit?.metadata ?? '' };
+      });
+  }
+
+  async offsets(topics: readonly string[]): Promise<TopicOffsets[]> {
+    return this.assigned
+      .filter(({ topic }) => topics.includes(topic))
+      .map((at) => {
+        const last = this.broker.logs.get(partitionName(at))?.at(-1);
+        return { ...at, low: 0, high: last ? Number(last.offset) + 1 : 0 };
       });
   }
 

@@ -1,0 +1,148 @@
+import { deliveryHeaders, originHeaders } from '@tributary/contracts';
+import { errorFields, type Logger } from '../connection/logger.js';
+import { headerText } from '../records.js';
+import type { FetchedBatch, FetchedMessage } from './consumer-driver.js';
+import { FetchedRecord } from './fetched-record.js';
+import type { KeyScheduler } from './key-scheduler.js';
+import { type Entry, laneIn, type OwnedPartition } from './owned-partition.js';
+import { PartitionTracker } from './partition-tracker.js';
+import type { PauseRegistry } from './pause-registry.js';
+import type { ConsumeOptions } from './runtime-options.js';
+
+export type WindowLimits = Required<Pick<ConsumeOptions, 'maxWindowRecords' | 'maxWindowBytes' | 'ordering'>>;
+
+/** Lane of records without a key when no lane function says otherwise; cannot be the text of a key, which is latin1. */
+const keylessLane = '\u{1f511}';
+/** What a record costs besides its key and value. */
+const recordOverheadBytes = 200;
+
+export interface AdmissionParts {
+  readonly options: WindowLimits & Pick<ConsumeOptions, 'lane' | 'gateScope'>;
+  readonly scheduler: () => Pick<KeyScheduler, 'add'>;
+  readonly pauses: PauseRegistry;
+  readonly logger: Logger;
+  /** True when the record must not be attempted, because it is parked as well: it is finished at once. */
+  readonly isGhost: (owner: OwnedPartition, record: FetchedRecord, lane: string, position: number) => boolean;
+  /** True when the partition must be read on, however full the window is. */
+  readonly mustReadOn: (owner: OwnedPartition) => boolean;
+}
+
+/** Takes fetched records into their lanes, as many as may be in memory. */
+export class Admission {
+  constructor(private readonly parts: AdmissionParts) {}
+
+  trackerOf(owner: OwnedPartition, { fetchedFrom }: FetchedBatch): PartitionTracker | undefined {
+    if (!owner.tracker && owner.isFresh) owner.tracker = new PartitionTracker(fetchedFrom);
+    return owner.tracker;
+  }
+
+  /** @returns one past the last offset that was taken over. */
+  admit(owner: OwnedPartition, tracker: PartitionTracker, batch: FetchedBatch): number {
+    return this.admitEach(owner, tracker, batch, (message, position) => this.enqueue(owner, message, position));
+  }
+
+  /** As `admit`, with something else done to each new record. */
+  admitEach(
+    owner: OwnedPartition,
+    tracker: PartitionTracker,
+    { messages, nextOffset }: FetchedBatch,
+    take: (message: FetchedMessage, position: number) => void,
+  ): number {
+    const fitsWhole = tracker.canAdmit(nextOffset - 1, messages.length);
+    for (const message of messages) {
+      const offset = Number(message.offset);
+      if (tracker.isKnown(offset)) continue;
+      if (!fitsWhole && !tracker.canAdmit(offset)) {
+        this.parts.pauses.add(owner, 'map');
+        return tracker.knownEnd;
+      }
+      const position = tracker.admit(offset);
+      if (position >= 0) take(message, position);
+    }
+    tracker.noteFetchedUpTo(nextOffset);
+    return Math.max(tracker.knownEnd, nextOffset);
+  }
+
+  laneKey(record: FetchedRecord): string {
+    const { lane } = this.parts.options;
+    if (lane) {
+      try {
+        return lane(record);
+      } catch (error) {
+        // Admission must not fail; the handler meets the same record and settles it.
+        this.logMistake(error, record, 'lane-failed');
+      }
+    }
+    return record.key?.toString('latin1') ?? keylessLane;
+  }
+
+  scopeOf(record: FetchedRecord, laneKey: string): string {
+    const { gateScope } = this.parts.options;
+    if (gateScope) {
+      try {
+        return gateScope(record);
+      } catch (error) {
+        this.logMistake(error, record, 'gate-scope-failed');
+      }
+    }
+    const connection = headerText(record.rawHeaders, deliveryHeaders.connectionId);
+    if (connection !== undefined) return connection;
+    // A parked record waits at the gate of the lane it came from.
+    const topic = headerText(record.rawHeaders, originHeaders.topic) ?? record.topic;
+    return `${topic}:${record.partition}:${laneKey}`;
+  }
+
+  pauseWhenFull(owner: OwnedPartition): void {
+    const { maxWindowRecords, maxWindowBytes } = this.parts.options;
+    const isFull = owner.windowRecords >= maxWindowRecords || owner.windowBytes >= maxWindowBytes;
+    if (isFull && !this.parts.mustReadOn(owner)) this.parts.pauses.add(owner, 'window');
+  }
+
+  resumeWhenRoom(owner: OwnedPartition): void {
+    if (this.hasRoom(owner) || this.parts.mustReadOn(owner)) this.parts.pauses.remove(owner, 'window');
+    if (owner.tracker?.hasRoom) this.parts.pauses.remove(owner, 'map');
+  }
+
+  hasToReadOn(owner: OwnedPartition): boolean {
+    return this.parts.mustReadOn(owner);
+  }
+
+  hasRoom({ windowRecords, windowBytes }: Pick<OwnedPartition, 'windowRecords' | 'windowBytes'>): boolean {
+    const { maxWindowRecords, maxWindowBytes } = this.parts.options;
+    return windowRecords <= maxWindowRecords / 2 && windowBytes <= maxWindowBytes / 2;
+  }
+
+  private enqueue(owner: OwnedPartition, message: FetchedMessage, position: number): void {
+    const record = new FetchedRecord(owner.topic, owner.partition, message);
+    const laneKey = this.laneKey(record);
+    if (this.parts.isGhost(owner, record, laneKey, position)) return;
+    const bytes = bytesOf(message);
+    owner.windowRecords += 1;
+    owner.windowBytes += bytes;
+    // Without order every record is a lane of its own.
+    const lane = laneIn(owner, this.parts.options.ordering === 'key' ? laneKey : `${laneKey}#${record.offsetText}`);
+    this.parts.scheduler().add(entryOf(lane, record, position, bytes));
+  }
+
+  private logMistake(error: unknown, { topic, partition, offsetText }: FetchedRecord, what: string): void {
+    this.parts.logger.error({ ...errorFields(error), topic, partition, offset: offsetText }, `record.${what}`);
+  }
+}
+
+export const bytesOf = ({ key, value }: FetchedMessage): number =>
+  (value?.length ?? 0) + (key?.length ?? 0) + recordOverheadBytes;
+
+export function entryOf(lane: Entry['lane'], record: FetchedRecord, position: number, bytes: number): Entry {
+  return {
+    owner: lane.owner,
+    record,
+    position,
+    bytes,
+    lane,
+    next: undefined,
+    attempts: 0,
+    firstFailureMs: undefined,
+    faults: 0,
+    copy: undefined,
+  };
+}

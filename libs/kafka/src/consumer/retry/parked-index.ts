@@ -1,0 +1,77 @@
+import type { ParkedCopy } from './parked-copy.js';
+
+/** The outstanding copies of one partition: which records of which lanes are parked. One copy for each origin. */
+export class ParkedIndex {
+  private readonly byOrigin = new Map<number, ParkedCopy>();
+  private readonly byOffset = new Map<number, ParkedCopy>();
+  /** Of each lane by origin, smallest first. */
+  private readonly lanes = new Map<string, ParkedCopy[]>();
+  private highest = -1;
+
+  get size(): number {
+    return this.byOrigin.size;
+  }
+
+  /** Highest origin that was ever outstanding in this ownership; -1 when none was. */
+  get highestOrigin(): number {
+    return this.highest;
+  }
+
+  laneKeys(): Iterable<string> {
+    return this.lanes.keys();
+  }
+
+  ofOrigin(origin: number): ParkedCopy | undefined {
+    return this.byOrigin.get(origin);
+  }
+
+  atOffset(offset: number): ParkedCopy | undefined {
+    return this.byOffset.get(offset);
+  }
+
+  /** The copy that must be settled before any other of its lane. */
+  headOf(lane: string): ParkedCopy | undefined {
+    return this.lanes.get(lane)?.[0];
+  }
+
+  highestOf(lane: string): ParkedCopy | undefined {
+    return this.lanes.get(lane)?.at(-1);
+  }
+
+  /** The copy that keeps the watermark of the retry partition where it is. */
+  oldest(): ParkedCopy | undefined {
+    let oldest: ParkedCopy | undefined;
+    for (const copy of this.byOffset.values()) if (!oldest || copy.offset < oldest.offset) oldest = copy;
+    return oldest;
+  }
+
+  add(copy: ParkedCopy): void {
+    this.byOrigin.set(copy.origin, copy);
+    this.byOffset.set(copy.offset, copy);
+    if (copy.origin > this.highest) this.highest = copy.origin;
+    const lane = this.lanes.get(copy.lane);
+    if (!lane) {
+      this.lanes.set(copy.lane, [copy]);
+      return;
+    }
+    let at = lane.length;
+    while (at > 0 && (lane[at - 1] as ParkedCopy).origin > copy.origin) at -= 1;
+    lane.splice(at, 0, copy);
+  }
+
+  remove(copy: ParkedCopy): void {
+    if (this.byOrigin.get(copy.origin) === copy) this.byOrigin.delete(copy.origin);
+    this.byOffset.delete(copy.offset);
+    const lane = this.lanes.get(copy.lane);
+    const at = lane?.indexOf(copy) ?? -1;
+    if (!lane || at < 0) return;
+    lane.splice(at, 1);
+    if (lane.length === 0) this.lanes.delete(copy.lane);
+  }
+
+  earliestDueMs(): number | undefined {
+    let earliest: number | undefined;
+    for (const { dueMs } of this.byOrigin.values()) if (earliest === undefined || dueMs < earliest) earliest = dueMs;
+    return earliest;
+  }
+}

@@ -1,0 +1,155 @@
+import { deadLetterTopicOf, defineTopic, retryTopicOf } from '@tributary/contracts';
+import type { Settlement } from '@tributary/domain';
+import { describe, expect, it } from 'vitest';
+import type { IncomingRecord, OutgoingRecord } from '../../records.js';
+import { aFailure } from '../../testing/failures.js';
+import { silentLogger } from '../../testing/silent-logger.js';
+import { SimulatedBroker, SimulatedDriver } from '../../testing/simulated-driver.js';
+import { settled, VirtualClock } from '../../testing/virtual-clock.js';
+import { ConsumerRuntime } from '../consumer-runtime.js';
+import type { Attempt, ConsumeOptions } from '../runtime-options.js';
+
+const main = defineTopic({ name: 'main', records: [], key: 'any', owner: 'tests', partitions: 1, purpose: 'A test.' });
+const retry = retryTopicOf(main);
+const p = { topic: 'main', partition: 0 };
+const r = { topic: retry.name, partition: 0 };
+const text = (record: IncomingRecord) => String(record.value);
+
+async function scene(
+  handler: (record: IncomingRecord, attempt: Attempt) => Promise<Settlement>,
+  options: Partial<ConsumeOptions> = {},
+) {
+  const broker = new SimulatedBroker();
+  const clock = new VirtualClock();
+  const driver = new SimulatedDriver(broker);
+  const dead: OutgoingRecord[] = [];
+  const fatal: Error[] = [];
+  const send = async (record: OutgoingRecord) => {
+    if (record.topic !== retry.name) dead.push(record);
+    const at = { topic: record.topic, partition: 0 };
+    const offset = broker.append(at, String(record.key), String(record.value), 0, { ...record.headers });
+    return { ...at, offset: BigInt(offset) };
+  };
+  const runtime = new ConsumerRuntime({
+    driver,
+    producer: { send },
+    topics: [main, retry],
+    options: { group: 'tests', deadLetterTopic: deadLetterTopicOf(main), retries: { topic: retry }, ...options },
+    handler,
+    logger: silentLogger,
+    clock,
+    onFatal: (error) => void fatal.push(error),
+  });
+  await runtime.start();
+  const turn = async (ms: number) => {
+    driver.fetch();
+    await clock.advance(ms);
+  };
+  return { broker, clock, driver, dead, fatal, runtime, turn };
+}
+
+describe('RetryChain', () => {
+  it('stops when the assigner separates a partition from its retry partition', async () => {
+    const at = await scene(async () => ({ to: 'commit' }));
+    await at.driver.assign([p]);
+    expect(at.fatal[0]?.message).toMatch(/main:0 was assigned without main\.retry/);
+  });
+
+  it('refuses a retry topic that it does not consume', async () => {
+    const other = defineTopic({ ...main, name: 'other' });
+    await expect(scene(async () => ({ to: 'commit' }), { retries: { topic: retryTopicOf(other) } })).rejects.toThrow(
+      /has the retry topic other\.retry/,
+    );
+  });
+
+  it('buries what somebody else wrote into its topic and goes on', async () => {
+    const seen: string[] = [];
+    const at = await scene(async (record) => {
+      seen.push(text(record));
+      return { to: 'commit' };
+    });
+    at.broker.append(r, 'x', 'foreign', 0, { 'x-origin-topic': 'elsewhere' });
+    at.broker.append(p, 'a', 'mine');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 5; i++) await at.turn(500);
+    expect(seen).toEqual(['mine']);
+    expect(at.dead.map(({ headers }) => headers?.['x-error-class'])).toEqual(['invalid']);
+    expect(at.broker.commits.get('main.retry:0')?.offset).toBe(1);
+  });
+
+  it('parks the overflow of a closed gate, keeps others flowing, charges no attempt, and returns all in order', async () => {
+    const seen: string[] = [];
+    const opensAtMs = 1_000_000 + 60_000;
+    const at = await scene(
+      async (record, { number }) => {
+        const nowMs = at.clock.now();
+        seen.push(`${text(record)}#${number}`);
+        const isClosed = record.headers['x-connection-id'] === 'busy' && nowMs < opensAtMs;
+        return isClosed ? { to: 'gate', closedForMs: opensAtMs - nowMs, failure: aFailure } : { to: 'commit' };
+      },
+      { maxWindowRecords: 10 },
+    );
+    for (let i = 0; i < 60; i++) at.broker.append(p, `k${i % 3}`, `busy${i}`, 0, { 'x-connection-id': 'busy' });
+    for (let i = 0; i < 5; i++) at.broker.append(p, 'free', `free${i}`, 0, { 'x-connection-id': 'free' });
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 40; i++) await at.turn(500);
+    expect(seen.filter((one) => one.startsWith('free'))).toHaveLength(5);
+    const early = seen.filter((one) => one.startsWith('busy'));
+    expect(early.length).toBeLessThanOrEqual(3);
+    seen.length = 0;
+    for (let i = 0; i < 200; i++) await at.turn(500);
+    expect(seen).toHaveLength(60);
+    for (const lane of [0, 1, 2]) {
+      const indexes = seen.map((one) => Number(/busy(\d+)#1/.exec(one)?.[1])).filter((index) => index % 3 === lane);
+      expect(indexes).toEqual(Array.from({ length: 20 }, (_, i) => lane + 3 * i));
+    }
+    expect(at.broker.commits.get('main:0')?.offset).toBe(65);
+  });
+
+  it('keeps a gate closed for the next owner, for keys that were not parked too', async () => {
+    const calls: string[] = [];
+    const at = await scene(async (record) => {
+      calls.push(`${text(record)} ${at.clock.now()}`);
+      return { to: 'commit' };
+    });
+    const connection = { 'x-connection-id': 'busy' };
+    at.broker.append(p, 'a', 'a0', 0, connection);
+    at.broker.append(p, 'b', 'b0', 0, connection);
+    at.broker.append(r, 'a', 'a0', 0, {
+      ...connection,
+      'x-origin-topic': 'main',
+      'x-origin-partition': '0',
+      'x-origin-offset': '0',
+      'x-retry-due-ms': '1090000',
+      'x-error-class': 'throttled',
+    });
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 179; i++) await at.turn(500);
+    expect(calls).toEqual([]);
+    for (let i = 0; i < 4; i++) await at.turn(500);
+    expect(calls.map((call) => call.split(' ')[0]).sort()).toEqual(['a0', 'b0']);
+  });
+
+  it('appends the records again that hold the watermark of retry, unchanged, before the completion map is full', async () => {
+    const isStuck = (record: IncomingRecord) => Number(text(record)) % 3 === 0;
+    const at = await scene(async (record, { number }) =>
+      number > 1 ? { to: 'commit' } : { to: 'retry', delayMs: isStuck(record) ? 7_200_000 : 11_000, failure: aFailure },
+    );
+    const total = 21_000;
+    for (let i = 0; i < total; i++) at.broker.append(p, `k${i}`, String(i));
+    await at.driver.assign([p, r]);
+    await settled();
+    const copiesOfFirst = () => at.broker.logs.get('main.retry:0')?.filter(({ value }) => String(value) === '0') ?? [];
+    for (let i = 0; i < 300 && copiesOfFirst().length < 2; i++) {
+      at.driver.fetch(1_000);
+      await at.clock.advance(1_000);
+    }
+    const [first, second] = copiesOfFirst();
+    expect(second?.headers).toEqual(first?.headers);
+    expect(at.runtime.snapshot().partitions.every(({ mapBytes }) => mapBytes <= 2_250)).toBe(true);
+    expect(at.fatal).toEqual([]);
+  });
+});

@@ -1,0 +1,346 @@
+import { deadLetterTopicOf, defineTopic, retryHeaders, retryTopicOf } from '@tributary/contracts';
+import type { Settlement } from '@tributary/domain';
+import { sleep } from '../connection/clock.js';
+import type { OffsetCommit, TopicPartition } from '../consumer/consumer-driver.js';
+import { ConsumerRuntime } from '../consumer/consumer-runtime.js';
+import type { PlantedBug } from '../consumer/retry/retry-rules.js';
+import type { ConsumeOptions, TakeoverTimes } from '../consumer/runtime-options.js';
+import { headerText, type IncomingRecord, type OutgoingRecord, type RecordPosition } from '../records.js';
+import { aFailure } from './failures.js';
+import { silentLogger } from './silent-logger.js';
+import { SimulatedBroker, SimulatedDriver } from './simulated-driver.js';
+import { settled, VirtualClock } from './virtual-clock.js';
+
+export const main = defineTopic({
+  name: 'main',
+  records: [],
+  key: 'any',
+  owner: 'tests',
+  partitions: 1,
+  purpose: 'A test.',
+});
+export const retry = retryTopicOf(main);
+const dead = deadLetterTopicOf(main);
+const pair = [
+  { topic: main.name, partition: 0 },
+  { topic: retry.name, partition: 0 },
+];
+
+/** What the destination and the handler make of one attempt. */
+export type Verdict =
+  | 'delivered'
+  | 'short-retry'
+  | 'long-retry'
+  | 'long-gate'
+  | 'short-gate'
+  | 'dead'
+  | 'slow-delivered';
+/** What becomes of a commit. `unseen`: stored, not acknowledged. A split stores one partition of the request. */
+export type CommitFate = 'ok' | 'refused' | 'unseen' | 'only-main' | 'only-retry' | 'slow';
+/** What becomes of an append. `late`: it lands two seconds later. */
+export type AppendFate = 'ok' | 'refused' | 'unseen' | 'late';
+
+export interface WorldOptions {
+  readonly fence?: 'cross' | 'lane';
+  readonly ordering?: 'key' | 'none';
+  readonly plantedBug?: PlantedBug | undefined;
+  readonly takeover?: TakeoverTimes;
+  readonly maxWindowRecords?: number;
+}
+
+/** One life of one process. What it does after its death reaches nobody. */
+class Member {
+  isAlive = true;
+  /** Delivered in the present ownership. */
+  readonly delivered = new Set<string>();
+  readonly driver: WorldDriver;
+  readonly runtime: ConsumerRuntime;
+
+  constructor(readonly world: RetryWorld) {
+    this.driver = new WorldDriver(world.broker, this);
+    const { fence = 'cross', ordering = 'key', plantedBug, takeover, maxWindowRecords = 5 } = world.options;
+    const options: ConsumeOptions = {
+      group: 'tests',
+      deadLetterTopic: dead,
+      ordering,
+      concurrency: 3,
+      maxWindowRecords,
+      retries: { topic: retry, fence, ...(takeover && { takeover }) },
+    };
+    this.runtime = new ConsumerRuntime({
+      driver: this.driver,
+      producer: { send: (record) => world.send(record, this) },
+      topics: [main, retry],
+      options,
+      handler: (record) => world.attempt(record, this),
+      logger: silentLogger,
+      clock: world.clock,
+      onFatal: (error) => world.complain(`fatal: ${error.message}`),
+      ...(plantedBug && { plantedBug }),
+    });
+  }
+}
+
+class WorldDriver extends SimulatedDriver {
+  constructor(
+    broker: SimulatedBroker,
+    private readonly member: Member,
+  ) {
+    super(broker);
+  }
+
+  override async commit(offsets: readonly OffsetCommit[]): Promise<void> {
+    const { world } = this.member;
+    if (!this.member.isAlive) return new Promise(() => {});
+    for (const at of offsets) {
+      if (!this.owns(at)) world.complain(`commit of ${at.topic}, which is not owned`);
+    }
+    const fate = world.commitFates.shift() ?? 'ok';
+    if (fate === 'refused') throw new Error('REBALANCE_IN_PROGRESS');
+    if (fate === 'slow') await sleep(world.clock, 400);
+    if (!this.member.isAlive) return new Promise(() => {});
+    if (!offsets.every((at) => this.owns(at))) throw new Error('ILLEGAL_GENERATION');
+    const kept = offsets.filter(({ topic }) =>
+      fate === 'only-main' ? topic === main.name : fate === 'only-retry' ? topic === retry.name : true,
+    );
+    await super.commit(kept);
+    if (fate !== 'ok' && fate !== 'slow') throw new Error('the connection was cut');
+  }
+
+  private owns({ topic, partition }: TopicPartition): boolean {
+    return this.assigned.some((at) => at.topic === topic && at.partition === partition);
+  }
+
+  /** The process is gone: its partitions go without a word. */
+  forget(): void {
+    this.assigned = [];
+  }
+}
+
+interface Told {
+  readonly key: string;
+  readonly index: number;
+}
+
+/** A broker, a destination and one process at a time, with everything that can go wrong between them; it notes each broken promise. */
+export class RetryWorld {
+  readonly broker = new SimulatedBroker();
+  readonly clock = new VirtualClock();
+  readonly complaints: string[] = [];
+  readonly commitFates: CommitFate[] = [];
+  readonly appendFates: AppendFate[] = [];
+  readonly trace: string[] = [];
+  private readonly records: Told[] = [];
+  private readonly settledRecords = new Set<string>();
+  /** Not before, by the newest copy that is in the retry topic. */
+  private readonly due = new Map<string, number>();
+  private readonly newest = new Map<string, number>();
+  private readonly last = new Map<string, number>();
+  repeats = 0;
+  parked = 0;
+  private member: Member;
+
+  constructor(
+    readonly options: WorldOptions,
+    private readonly nextVerdict: () => Verdict,
+  ) {
+    this.member = new Member(this);
+  }
+
+  async start(): Promise<void> {
+    await this.member.runtime.start();
+    await this.member.driver.assign(pair);
+    await settled();
+  }
+
+  complain(text: string): void {
+    this.complaints.push(text);
+    this.trace.push(`!! ${text}`);
+  }
+
+  // ---- steps
+
+  append(key: string): void {
+    const index = this.records.length;
+    this.records.push({ key, index });
+    const offset = this.broker.append({ topic: main.name, partition: 0 }, key, `${key}:${index}`);
+    this.trace.push(`append ${key}${index} at ${offset}`);
+  }
+
+  async fetch(max: number): Promise<void> {
+    this.member.driver.fetch(max);
+    await settled();
+    const { maxWindowRecords = 5 } = this.options;
+    const owner = this.member.runtime.snapshot().partitions.find(({ topic }) => topic === retry.name);
+    if (owner && owner.windowRecords > maxWindowRecords + max)
+      this.complain(`memory: ${owner.windowRecords} parked values`);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+  }
+
+  /** kill -9, and another process takes its place. */
+  async crash(): Promise<void> {
+    this.trace.push('CRASH');
+    const { member } = this;
+    member.isAlive = false;
+    member.driver.forget();
+    member.runtime.onAssigned({ partitions: [], isUnbroken: false });
+    this.member = new Member(this);
+    await this.start();
+  }
+
+  /** The session ended without the process noticing: what it has in flight still lands. */
+  async loseSession(): Promise<void> {
+    this.trace.push('SESSION LOST');
+    const { member } = this;
+    member.driver.forget();
+    member.runtime.onAssigned({ partitions: [], isUnbroken: false });
+    this.member = new Member(this);
+    await this.start();
+  }
+
+  async rebalance(isUnbroken: boolean): Promise<void> {
+    this.trace.push(isUnbroken ? 'REBALANCE, kept' : 'REBALANCE, away and back');
+    const joining = this.member.driver.assign(pair, isUnbroken);
+    await this.clock.advance(8_000);
+    await joining;
+    if (!isUnbroken) this.member.delivered.clear();
+    await settled();
+  }
+
+  async handOver(): Promise<void> {
+    this.trace.push('HAND-OVER');
+    const leaving = this.member.driver.assign([], false);
+    await this.clock.advance(8_000);
+    await leaving;
+    this.member.isAlive = false;
+    this.member = new Member(this);
+    await this.start();
+  }
+
+  /** No more faults: everything must come to its end. */
+  async quiet(): Promise<void> {
+    this.trace.push('QUIET');
+    this.commitFates.length = 0;
+    this.appendFates.length = 0;
+    this.isQuiet = true;
+    // Longer than a takeover wait, so that an idle partition is open at the end as well.
+    for (let i = 0; i < 150 && (i < 10 || !this.isDone()); i++) {
+      this.member.driver.fetch(10);
+      await this.clock.advance(i < 100 ? 2_000 : 60_000);
+    }
+    this.judge();
+  }
+
+  private isQuiet = false;
+
+  private isDone(): boolean {
+    return this.settledRecords.size === this.records.length && this.isCommitted();
+  }
+
+  private isCommitted(): boolean {
+    return [...this.broker.logs].every(
+      ([name, log]) => this.broker.commits.get(name)?.offset === Number(log.at(-1)?.offset) + 1,
+    );
+  }
+
+  private judge(): void {
+    const missing = this.records.filter(({ key, index }) => !this.settledRecords.has(`${key}:${index}`));
+    const isCommitted = this.isCommitted();
+    for (const { key, index } of missing) this.complain(`${isCommitted ? 'lost' : 'stuck'}: ${key}${index}`);
+    if (missing.length === 0 && !this.isDone()) this.complain('stuck: settled and never committed');
+    for (const [key, index] of this.last) {
+      if (this.options.ordering !== 'none' && index !== this.newest.get(key))
+        this.complain(`stale end: ${key} ends with ${index}`);
+    }
+    const { pauses } = this.member.runtime.snapshot();
+    if (this.isDone() && pauses.length > 0) this.complain(`stuck pause: ${pauses.map(({ reason }) => reason).join()}`);
+  }
+
+  // ---- the outside
+
+  async attempt(record: IncomingRecord, member: Member): Promise<Settlement> {
+    if (!member.isAlive) return new Promise(() => {});
+    const id = String(record.value);
+    const told = this.toldOf(id);
+    const at = record.topic === main.name ? 'main' : `retry@${record.offset}`;
+    this.noteAttempt(id, told, record, at);
+    const verdict = this.isQuiet ? 'delivered' : this.nextVerdict();
+    if (verdict === 'slow-delivered') await sleep(this.clock, 700);
+    if (!member.isAlive) return new Promise(() => {});
+    this.trace.push(`${this.clock.now()} ${verdict} ${told.key}${told.index} from ${at}`);
+    return this.verdict(verdict, id, told, member);
+  }
+
+  async send(record: OutgoingRecord, member: Member): Promise<RecordPosition> {
+    if (!member.isAlive) return new Promise(() => {});
+    if (record.topic === dead.name) return { topic: record.topic, partition: 0, offset: 0n };
+    const fate = this.appendFates.shift() ?? 'ok';
+    if (fate === 'refused') throw new Error('NOT_ENOUGH_REPLICAS');
+    // What is on its way lands even if the process dies meanwhile.
+    if (fate === 'late') await sleep(this.clock, 2_000);
+    const offset = this.land(record);
+    if (!member.isAlive) return new Promise(() => {});
+    if (fate === 'unseen') throw new Error('REQUEST_TIMED_OUT');
+    return { topic: record.topic, partition: 0, offset: BigInt(offset) };
+  }
+
+  private land(record: OutgoingRecord): number {
+    const id = String(record.value);
+    const headers = { ...record.headers };
+    const offset = this.broker.append({ topic: retry.name, partition: 0 }, String(record.key), id, 0, headers);
+    this.due.set(id, Number(headerText(headers, retryHeaders.dueMs)));
+    this.parked += 1;
+    this.trace.push(`${this.clock.now()} parked ${id} at retry@${offset}, due ${this.due.get(id)}`);
+    return offset;
+  }
+
+  private noteAttempt(id: string, { key, index }: Told, { topic, headers }: IncomingRecord, at: string): void {
+    const ownDue = topic === retry.name ? Number(headers[retryHeaders.dueMs]) : 0;
+    // Without order the former copy may run beside the newest one.
+    const due = topic === retry.name && this.options.ordering !== 'none' ? (this.due.get(id) ?? 0) : ownDue;
+    if (Math.max(due, ownDue) > this.clock.now()) this.complain(`early: ${id} from ${at}`);
+    if (this.options.ordering === 'none') return;
+    const elders = this.records.filter((other) => other.key === key && other.index < index);
+    if (elders.some((other) => !this.settledRecords.has(`${other.key}:${other.index}`)))
+      this.complain(`order: ${id} from ${at}`);
+  }
+
+  private verdict(verdict: Verdict, id: string, told: Told, member: Member): Settlement {
+    switch (verdict) {
+      case 'short-retry':
+        return { to: 'retry', delayMs: 700, failure: aFailure };
+      case 'long-retry':
+        return { to: 'retry', delayMs: 20_000, failure: aFailure };
+      case 'short-gate':
+        return { to: 'gate', closedForMs: 500, failure: { ...aFailure, errorClass: 'throttled' } };
+      case 'long-gate':
+        return { to: 'gate', closedForMs: 15_000, failure: { ...aFailure, errorClass: 'throttled' } };
+      case 'dead':
+        this.settledRecords.add(id);
+        return { to: 'deadLetter', failure: aFailure };
+      default:
+        this.noteDelivered(id, told, member);
+        return { to: 'commit' };
+    }
+  }
+
+  private noteDelivered(id: string, { key, index }: Told, member: Member): void {
+    if (this.settledRecords.has(id)) this.repeats += 1;
+    if (this.options.ordering !== 'none' && member.delivered.has(id)) this.complain(`twice: ${id} in one ownership`);
+    const newest = this.newest.get(key) ?? -1;
+    if (this.options.fence === 'lane' && index < newest) this.complain(`repeat after a later one: ${id}`);
+    member.delivered.add(id);
+    this.settledRecords.add(id);
+    this.newest.set(key, Math.max(newest, index));
+    this.last.set(key, index);
+  }
+
+  private toldOf(id: string): Told {
+    const told = this.records[Number(id.split(':')[1])];
+    if (!told) throw new Error(`nobody appended ${id}`);
+    return told;
+  }
+}
