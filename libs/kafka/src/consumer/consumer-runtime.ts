@@ -23,7 +23,7 @@ import { PauseRegistry } from './pause-registry.js';
 import { endProcessSpan, type ProcessSpan, runInSpan, startProcessSpan } from './process-span.js';
 import { PairTakeover } from './retry/pair-takeover.js';
 import { RetryChain } from './retry/retry-chain.js';
-import type { RetryPair } from './retry/retry-pair.js';
+import { pairOf, type RetryPair } from './retry/retry-pair.js';
 import { defaultLongerThanMs, defaultTakeover, type PlantedBug } from './retry/retry-rules.js';
 import type {
   ConsumeOptions,
@@ -199,15 +199,16 @@ export class ConsumerRuntime implements DriverListener {
   onBatch(batch: FetchedBatch): number {
     const owner = this.owned.get(partitionName(batch));
     if (!owner || this.current === 'stopping') return batch.fetchedFrom;
-    if (owner.pair?.retry === owner) return this.onRetryBatch(owner.pair, batch);
+    const pair = pairOf(owner);
+    if (pair?.retry === owner) return this.onRetryBatch(pair, batch);
     const tracker = this.admission.trackerOf(owner, batch);
     if (!tracker) return batch.fetchedFrom;
     const taken = this.admission.admit(owner, tracker, batch);
     this.noteProgress(owner);
     this.admission.pauseWhenFull(owner);
-    if (owner.pair) {
-      this.chain?.mainWasRead(owner.pair);
-      this.chain?.makeRoom(owner.pair);
+    if (pair) {
+      this.chain?.mainWasRead(pair);
+      this.chain?.makeRoom(pair);
     }
     this.scheduler.dispatch();
     return taken;
@@ -291,7 +292,10 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   private *pairs(): Iterable<RetryPair> {
-    for (const owner of this.owned.values()) if (owner.pair?.main === owner) yield owner.pair;
+    for (const owner of this.owned.values()) {
+      const pair = pairOf(owner);
+      if (pair?.main === owner) yield pair;
+    }
   }
 
   private newChain(retries: RetryOptions): RetryChain {
@@ -358,7 +362,7 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   private fetchAgainFrom(owner: OwnedPartition, tracker: PartitionTracker): number {
-    const { pair } = owner;
+    const pair = pairOf(owner);
     const wanted = pair?.retry === owner ? this.chain?.fetchAgainFrom(pair) : undefined;
     return wanted ?? tracker.knownEnd;
   }
@@ -493,7 +497,7 @@ export class ConsumerRuntime implements DriverListener {
     }
     this.chain?.noteFinished(entry);
     this.scheduler.finish(entry);
-    this.chain?.moved(owner.pair, entry.copy?.lane ?? entry.lane.key);
+    this.chain?.moved(pairOf(owner), entry.copy?.lane ?? entry.lane.key);
   }
 
   private retryLater(entry: Entry, delayMs: number, failure: Failure): void {
@@ -509,7 +513,7 @@ export class ConsumerRuntime implements DriverListener {
     entry.firstFailureMs ??= this.clock.now();
     entry.faults = 0;
     this.scheduler.hold(entry, delayMs, `${failure.errorClass}: ${failure.reason}`);
-    this.chain?.moved(entry.owner.pair, entry.lane.key);
+    this.chain?.moved(pairOf(entry.owner), entry.lane.key);
   }
 
   private closeGate(entry: Entry, closedForMs: number, failure: Failure): void {
@@ -523,7 +527,7 @@ export class ConsumerRuntime implements DriverListener {
       return;
     }
     this.scheduler.close(entry, untilMs, reason);
-    this.chain?.moved(entry.owner.pair, entry.lane.key);
+    this.chain?.moved(pairOf(entry.owner), entry.lane.key);
   }
 
   // Something the handler needs does not answer. That says nothing about the record, so it waits as long as it takes.
@@ -608,8 +612,10 @@ export class ConsumerRuntime implements DriverListener {
 }
 
 /** Below the highest parked record main is always read: the parked one waits for it, so a full window would wait for itself. */
-const mustReadOn = ({ pair, tracker }: OwnedPartition): boolean =>
-  pair !== undefined && (tracker?.knownEnd ?? 0) <= pair.index.highestOrigin;
+function mustReadOn(owner: OwnedPartition): boolean {
+  const pair = pairOf(owner);
+  return pair !== undefined && (owner.tracker?.knownEnd ?? 0) <= pair.index.highestOrigin;
+}
 
 function retryOptionsOf({ retries }: ConsumeOptions): RetryOptions | undefined {
   return retries && { longerThanMs: defaultLongerThanMs, fence: 'cross', takeover: defaultTakeover, ...retries };

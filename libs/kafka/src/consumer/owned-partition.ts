@@ -3,7 +3,6 @@ import type { TopicPartition } from './consumer-driver.js';
 import type { FetchedRecord } from './fetched-record.js';
 import type { PartitionTracker } from './partition-tracker.js';
 import type { ParkedCopy } from './retry/parked-copy.js';
-import type { RetryPair } from './retry/retry-pair.js';
 
 /** One record on its way through the scheduler. */
 export interface Entry {
@@ -46,6 +45,12 @@ export interface Lane {
   parking: Entry[];
 }
 
+/** Main and retry of one number, taken together. */
+export interface PairedPartitions {
+  readonly main: OwnedPartition;
+  readonly retry: OwnedPartition;
+}
+
 /** One ownership of one partition. When the partition is lost this object is dead for good: late results are ignored. */
 export class OwnedPartition implements TopicPartition {
   isOwned = true;
@@ -62,7 +67,7 @@ export class OwnedPartition implements TopicPartition {
   appending = 0;
   appendingBytes = 0;
   /** With a retry topic: main and retry of one partition number. */
-  pair: RetryPair | undefined;
+  pair: PairedPartitions | undefined;
   windowRecords = 0;
   windowBytes = 0;
   /** Rises when there is something new to commit. */

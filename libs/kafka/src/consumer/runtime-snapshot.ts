@@ -1,4 +1,5 @@
 import type { Entry, Lane, OwnedPartition } from './owned-partition.js';
+import { pairOf } from './retry/retry-pair.js';
 import type { HeldLaneSnapshot, ParkedSnapshot, PartitionSnapshot } from './runtime-options.js';
 
 export function snapshotPartition(owner: OwnedPartition): PartitionSnapshot {
@@ -38,7 +39,8 @@ export function snapshotHeldLanes(owner: OwnedPartition): HeldLaneSnapshot[] {
 }
 
 export function snapshotParked(owner: OwnedPartition): ParkedSnapshot[] {
-  const { pair, topic, partition } = owner;
+  const { topic, partition } = owner;
+  const pair = pairOf(owner);
   if (!pair || pair.retry !== owner) return [];
   return [{ topic, partition, records: pair.index.size, earliestDueMs: pair.index.earliestDueMs() }];
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { createTopic, eventually, testStack, uniqueName } from '@tributary/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createKafka, type KafkaClient } from '../../connection/client.js';
@@ -51,8 +52,8 @@ describe('ordered retry on Kafka', () => {
     return runtime;
   };
   const startChild = (group: string, topic: string, delayMs: number, seen: Seen[]): ChildProcess => {
-    const program = join(root, 'libs/kafka/src/testing/retry-child.ts');
-    const loader = join(root, 'libs/kafka/src/testing/run-from-source.mjs');
+    const program = fileURLToPath(new URL('../../testing/retry-child.ts', import.meta.url));
+    const loader = fileURLToPath(new URL('../../testing/run-from-source.mjs', import.meta.url));
     const args = [
       '--experimental-transform-types',
       '--no-warnings',

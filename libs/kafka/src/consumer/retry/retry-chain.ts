@@ -14,7 +14,7 @@ import type { ConsumeOptions, RetryOptions } from '../runtime-options.js';
 import { TimerHeap } from '../timer-heap.js';
 import { Appender } from './appender.js';
 import { type ParkedCopy, type ParkFacts, readCopy } from './parked-copy.js';
-import { type Fence, originOfEntry, type RetryPair } from './retry-pair.js';
+import { type Fence, originOfEntry, pairOf, type RetryPair } from './retry-pair.js';
 import type { PlantedBug } from './retry-rules.js';
 
 export interface RetryChainParts {
@@ -76,7 +76,7 @@ export class RetryChain {
 
   /** Rule 5. Finishes the record when it is a ghost. */
   dropGhost(owner: OwnedPartition, record: FetchedRecord, lane: string, position: number): boolean {
-    const { pair } = owner;
+    const pair = pairOf(owner);
     if (!pair || !this.isOrdered) return false;
     const origin = Number(record.offsetText);
     if (!this.isGhost(pair, origin, lane)) return false;
@@ -90,14 +90,14 @@ export class RetryChain {
   }
 
   permit(entry: Entry): 'go' | 'wait' | 'drop' {
-    const { pair } = entry.owner;
+    const pair = pairOf(entry.owner);
     if (!pair) return 'go';
     return entry.copy ? this.permitCopy(pair, entry.copy) : this.permitMain(pair, entry);
   }
 
   /** The lane is between two attempts: the record is finished and leaves it. Call before the scheduler moves on. */
   noteFinished(entry: Entry): void {
-    const { pair } = entry.owner;
+    const pair = pairOf(entry.owner);
     if (!pair) return;
     if (entry.copy) this.finishCopy(pair, entry.copy);
     else this.noteFinish(pair, entry.lane.key, originOfEntry(entry), false);
@@ -118,7 +118,7 @@ export class RetryChain {
   }
 
   onCommitted(owner: OwnedPartition, version: number): void {
-    const { pair } = owner;
+    const pair = pairOf(owner);
     if (!pair?.isOwned) return;
     for (const lane of pair.finishes.acknowledge(owner === pair.retry, version)) this.moved(pair, lane);
   }
@@ -139,7 +139,7 @@ export class RetryChain {
     const attempts = entry.attempts + (isCharged ? 1 : 0);
     const firstFailureMs = entry.firstFailureMs ?? (isCharged ? clock.now() : undefined);
     const facts = { attempts, firstFailureMs, dueMs: clock.now() + waitMs, failure };
-    const pair = entry.owner.pair as RetryPair;
+    const pair = pairOf(entry.owner) as RetryPair;
     if (!entry.copy && !pair.canPark(1)) {
       this.keepInMain(pair, entry, waitMs, failure, facts);
       return;
@@ -158,7 +158,7 @@ export class RetryChain {
     copy.dueMs = clock.now() + delayMs;
     scheduler.release(entry);
     if (entry.owner.isOwned) scheduler.abandon(entry.lane);
-    this.moved(entry.owner.pair, copy.lane);
+    this.moved(pairOf(entry.owner), copy.lane);
   }
 
   /** Rule 8, reasons "closed gate" and "follower": a full window is emptied from lanes that cannot move. */

@@ -1,4 +1,4 @@
-import type { Entry, Lane, OwnedPartition } from '../owned-partition.js';
+import type { Entry, Lane, OwnedPartition, PairedPartitions } from '../owned-partition.js';
 import type { ParkedCopy } from './parked-copy.js';
 import { ParkedIndex } from './parked-index.js';
 import { UncommittedFinishes } from './uncommitted-finishes.js';
@@ -12,7 +12,7 @@ export type ChainBlock = 'main-unread' | 'main-unfinished' | 'uncommitted';
  * One ownership of a partition number, in main and in retry: what is parked, what is finished and not committed, and the rules that
  * follow from it. Pure: it decides, `RetryChain` acts.
  */
-export class RetryPair {
+export class RetryPair implements PairedPartitions {
   readonly index = new ParkedIndex();
   readonly finishes = new UncommittedFinishes();
   /** Copies that came while their lane was busy, by lane. */
@@ -96,6 +96,10 @@ export class RetryPair {
     return first ? originOfEntry(first) : Number.POSITIVE_INFINITY;
   }
 }
+
+/** Undefined without a retry topic. */
+export const pairOf = ({ pair }: OwnedPartition): RetryPair | undefined =>
+  pair instanceof RetryPair ? pair : undefined;
 
 const isActing = (lane: Lane | undefined): boolean => lane?.state === 'running' || lane?.state === 'parking';
 
