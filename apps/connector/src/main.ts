@@ -7,6 +7,9 @@ import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tri
 import { ConnectorModule } from './connector.module.js';
 import { connectorSettings } from './settings.js';
 
+/** Decision of the takeover wait: attempt, append and margin. */
+const appendTimeoutMs = 3_000;
+
 await runService({
   name: 'connector',
   settings: connectorSettings,
@@ -17,7 +20,12 @@ await runService({
       const known = [...destinationDefinitions.keys()].join(', ');
       throw new Error(`DESTINATION is ${settings.destination}, and there is no such destination; there are ${known}`);
     }
-    const platform = connectPlatform({ ...context, name: `connector-${destination.slug}` });
+    const platform = connectPlatform({
+      ...context,
+      name: `connector-${destination.slug}`,
+      // The next owner of a partition waits that long for appends of the one before; none may come later.
+      produceDeadlineMs: appendTimeoutMs,
+    });
     const followed = await platform.followTables(['connections', 'subscriptions', 'suspensions']);
     const { connections, subscriptions, suspensions } = followed.tables;
     const secrets = openSecrets(settings.kekFile);
