@@ -18,7 +18,7 @@ export class DeliveryConsumer {
       group: `connector-${scope.destination.slug}`,
       lane: laneOf,
       concurrency: scope.concurrency,
-      retries: retriesOf(scope),
+      ...(scope.orderedRetries && { retries: retriesOf(scope) }),
       deadLetterTopic: deadLetterTopicOf(deliveryTopic(scope)),
       onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
     }),

@@ -24,7 +24,7 @@ await runService({
       ...context,
       name: `connector-${destination.slug}`,
       // The next owner of a partition waits that long for appends of the one before; none may come later.
-      produceDeadlineMs: appendTimeoutMs,
+      ...(settings.orderedRetries && { produceDeadlineMs: appendTimeoutMs }),
     });
     const followed = await platform.followTables(['connections', 'subscriptions', 'suspensions']);
     const { connections, subscriptions, suspensions } = followed.tables;
@@ -67,7 +67,10 @@ await runService({
           metrics.record('delivery.attempt.duration', durationMs / 1000, { destination: destination.slug, outcome });
         },
       },
-      settings.concurrency || destination.limits.maxInFlight,
+      {
+        concurrency: settings.concurrency || destination.limits.maxInFlight,
+        orderedRetries: settings.orderedRetries,
+      },
     );
     metrics.observe('connections.suspended', () => [[suspensions.all().size, { destination: destination.slug }]]);
     let server: KafkaRuntimeServer | undefined;

@@ -1,4 +1,4 @@
-import { integer, kekSettings, list, text } from '@tributary/config';
+import { flag, integer, kekSettings, list, text } from '@tributary/config';
 
 export const connectorSettings = {
   ...kekSettings,
@@ -7,6 +7,10 @@ export const connectorSettings = {
     'EGRESS_ALLOW',
     'Networks (CIDR) that may be called although they are loopback or private; for development and tests.',
     { fallback: '' },
+  ),
+  orderedRetries: flag(
+    'ORDERED_RETRIES',
+    'Preview: waits above 10 s go to the retry topic and keep the order of their key; off: they hold their lane in memory.',
   ),
   concurrency: integer('CONCURRENCY', "Attempts at the same time; 0 for the destination's own limit.", 0),
 } as const;
