@@ -19,6 +19,8 @@ export async function createTopic(
       const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
       const led = topics[0]?.partitions.filter(({ leader }) => leader >= 0).length ?? 0;
       if (led !== partitions) throw new Error(`${led} of ${partitions} partitions of ${name} have a leader`);
+      // Named as leader is not yet acting as one: only then does it tell offsets.
+      await admin.fetchTopicOffsets(name);
     });
   } finally {
     await admin.disconnect();

@@ -205,9 +205,10 @@ async function whyNotLed(admin: Admin, name: string): Promise<string | undefined
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
     const partitions = topics[0]?.partitions ?? [];
-    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)
-      ? undefined
-      : 'a partition has no leader';
+    if (partitions.length === 0 || partitions.some(({ leader }) => leader < 0)) return 'a partition has no leader';
+    // The metadata may name a leader that does not know of it yet; one that tells its offsets does.
+    await admin.fetchTopicOffsets(name);
+    return undefined;
   } catch (error) {
     const reason = protocolErrorType(error);
     if (reason === undefined) throw error;
