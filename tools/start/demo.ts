@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { proofPorts } from '@tributary/operations';
-import { type ProofReport, prove } from '@tributary/proof';
+import { type ProofReport, prove, waitingIn } from '@tributary/proof';
 import { registry } from '@tributary/registry';
 import { type SendFault, type SendReport, sendWebhooks } from '@tributary/vendor-simulator';
 import { repositoryRoot } from '../local-stack/index.js';
@@ -108,11 +108,7 @@ export async function untilSettled(
   };
   for (;;) {
     const report = await prove(ports, scope);
-    const waiting = [...report.sources, ...report.domains, ...report.destinations].reduce(
-      (sum, row) => sum + row.waiting,
-      0,
-    );
-    if ((waiting === 0 && report.ledger.waiting === 0) || Date.now() > deadline) return report;
+    if ((waitingIn(report) === 0 && report.ledger.waiting === 0) || Date.now() > deadline) return report;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }

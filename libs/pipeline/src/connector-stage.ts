@@ -24,6 +24,7 @@ import { activeTraceId, type Logger } from '@tributary/telemetry';
 import { type AuditTrail, untilDurable } from './audit-trail.js';
 import { attributesOf, type DeliveryAttributes, deliveryAttributesOf, originOf, redriveOf } from './event-headers.js';
 import type { RecordCodec, Surroundings } from './ports.js';
+import { failureUnlessRetryable } from './record-failure.js';
 
 export interface ConnectorPorts {
   readonly destination: DestinationDefinition;
@@ -136,9 +137,7 @@ export class ConnectorStage {
       const { value } = await this.ports.codec.decode<Record<string, unknown>>(record.value);
       return { value };
     } catch (error) {
-      const { retryable, code } = error as { retryable?: boolean; code?: string };
-      if (retryable !== false) throw error;
-      return dead('invalid', code ?? 'invalid', (error as Error).message);
+      return { to: 'deadLetter', failure: failureUnlessRetryable(error, 'prepare') };
     }
   }
 

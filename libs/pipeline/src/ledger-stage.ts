@@ -3,6 +3,7 @@ import type { Failure, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '@tributary/kafka';
 import type { LedgerEntry } from '@tributary/persistence';
 import type { RecordCodec } from './ports.js';
+import { failureUnlessRetryable, invalidRecord } from './record-failure.js';
 
 export interface LedgerPorts {
   readonly codec: Pick<RecordCodec, 'decode'>;
@@ -19,11 +20,6 @@ interface Waiting {
 }
 
 type Reading = { readonly ok: true; readonly value: AuditRecord } | { readonly ok: false; readonly failure: Failure };
-
-const unreadable = (code: string, reason: string): Reading => ({
-  ok: false,
-  failure: { errorClass: 'invalid', code, reason, stage: 'decode' },
-});
 
 const mostRowsAtOnce = 2_000;
 
@@ -48,14 +44,14 @@ export class LedgerStage {
   }
 
   private async read(record: IncomingRecord): Promise<Reading> {
-    if (!record.value) return unreadable('value-missing', 'the record has no value');
+    if (!record.value) {
+      return { ok: false, failure: invalidRecord('decode', 'value-missing', 'the record has no value') };
+    }
     try {
       const { value } = await this.ports.codec.decode<AuditRecord>(record.value, 'tributary.audit.AuditRecord');
       return { ok: true, value };
     } catch (error) {
-      const { retryable, code } = error as { retryable?: boolean; code?: string };
-      if (retryable !== false) throw error;
-      return unreadable(code ?? 'invalid', (error as Error).message);
+      return { ok: false, failure: failureUnlessRetryable(error, 'decode') };
     }
   }
 

@@ -26,6 +26,7 @@ import { activeTraceId } from '@tributary/telemetry';
 import type { AuditTrail } from './audit-trail.js';
 import { headersOf, originOf, redriveOf } from './event-headers.js';
 import type { RecordCodec, RecordWriter, Surroundings } from './ports.js';
+import { failureUnlessRetryable, invalidRecord } from './record-failure.js';
 
 export interface NormalizerPorts {
   readonly codec: RecordCodec;
@@ -83,7 +84,8 @@ export class NormalizerStage {
   private async read(
     record: IncomingRecord,
   ): Promise<{ ok: true; value: RawRecord } | { ok: false; failure: Failure }> {
-    if (!record.value) return { ok: false, failure: invalid('decode', 'value-missing', 'the record has no value') };
+    if (!record.value)
+      return { ok: false, failure: invalidRecord('decode', 'value-missing', 'the record has no value') };
     try {
       const { value } = await this.ports.codec.decode<RawRecord>(record.value, 'tributary.raw.RawRecord');
       return { ok: true, value };
@@ -138,9 +140,9 @@ export class NormalizerStage {
     record: IncomingRecord,
   ): Promise<Prepared | Failure> {
     const parts = parseEventType(translated.type);
-    if (!parts) return invalid('translate', 'type-invalid', `${translated.type} is not domain.entity.verb-past`);
+    if (!parts) return invalidRecord('translate', 'type-invalid', `${translated.type} is not domain.entity.verb-past`);
     const name = translated.record ?? parts.record;
-    if (!isRecordName(name)) return invalid('translate', 'record-unknown', `record ${name} has no schema`);
+    if (!isRecordName(name)) return invalidRecord('translate', 'record-unknown', `record ${name} has no schema`);
     const event = canonicalEvent(raw, translated);
     const topic = topicFamilies.events(parts.domain).name;
     const value = await this.encode(topic, name, event.data);
@@ -242,16 +244,9 @@ const claimOf = (event: CanonicalEvent, raw: Coordinates): Claim => ({
   raw,
 });
 
-const invalid = (stage: string, code: string, reason: string): Failure => ({
-  errorClass: 'invalid',
-  code,
-  reason,
-  stage,
-});
-
 const dead = (stage: string, code: string, reason: string): Preparation => ({
   kind: 'dead',
-  failure: invalid(stage, code, reason),
+  failure: invalidRecord(stage, code, reason),
 });
 
 function translate(definition: SourceDefinition, raw: RawEvent) {
@@ -261,13 +256,6 @@ function translate(definition: SourceDefinition, raw: RawEvent) {
     // A mapping is ours, and a bug in it concerns this record alone; the error's name and place go with the dead letter.
     return { kind: 'invalid', reason: `the mapping of ${definition.slug} failed: ${String(error)}` } as const;
   }
-}
-
-/** Broken infrastructure is thrown on, so that the record waits; what is wrong with the record itself is returned. */
-function failureUnlessRetryable(error: unknown, stage: string): Failure {
-  const { retryable, code } = error as { retryable?: boolean; code?: string };
-  if (retryable !== false) throw error;
-  return invalid(stage, code ?? 'invalid', (error as Error).message);
 }
 
 function unreadableRaw(record: IncomingRecord): RawRecord {

@@ -6,6 +6,7 @@ import { activeTraceId } from '@tributary/telemetry';
 import type { AuditTrail } from './audit-trail.js';
 import { attributesOf, originOf, redriveOf } from './event-headers.js';
 import type { RecordCodec, RecordWriter, Surroundings } from './ports.js';
+import { failureUnlessRetryable, invalidRecord } from './record-failure.js';
 
 export interface RouterPorts {
   readonly codec: Pick<RecordCodec, 'decode'>;
@@ -54,9 +55,7 @@ export class RouterStage {
       const { value } = await this.ports.codec.decode<Record<string, unknown>>(record.value);
       return { value };
     } catch (error) {
-      const { retryable, code } = error as { retryable?: boolean; code?: string };
-      if (retryable !== false) throw error;
-      return invalid(code ?? 'invalid', (error as Error).message);
+      return failureUnlessRetryable(error, 'decode');
     }
   }
 
@@ -84,7 +83,7 @@ export class RouterStage {
   }
 }
 
-const invalid = (code: string, reason: string): Failure => ({ errorClass: 'invalid', code, reason, stage: 'decode' });
+const invalid = (code: string, reason: string): Failure => invalidRecord('decode', code, reason);
 
 /** The event's bytes and headers unchanged, plus what the delivery is. The partition is the account's. */
 function deliveryRecord(record: IncomingRecord, delivery: PlannedDelivery): OutgoingRecord {

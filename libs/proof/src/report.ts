@@ -55,3 +55,7 @@ export interface ProofReport {
   readonly moreFindings: number;
   readonly closes: boolean;
 }
+
+/** Records and deliveries that are on their way. */
+export const waitingIn = ({ sources, domains, destinations }: ProofReport): number =>
+  [...sources, ...domains, ...destinations].reduce((sum, { waiting }) => sum + waiting, 0);

@@ -1,5 +1,5 @@
 import { LedgerReader, proofPorts } from '@tributary/operations';
-import { type ProofReport, prove } from '@tributary/proof';
+import { type ProofReport, prove, waitingIn } from '@tributary/proof';
 import { registry } from '@tributary/registry';
 import type { Command } from 'commander';
 import { acting, CommandFailure, print } from '../run.js';
@@ -59,9 +59,6 @@ function timeOf(text: string | undefined): Date | null {
   if (Number.isNaN(time.getTime())) throw new CommandFailure(`${text} is not a time; write 2026-01-31T12:00:00Z`);
   return time;
 }
-
-const waitingIn = (report: ProofReport): number =>
-  [...report.sources, ...report.domains, ...report.destinations].reduce((sum, { waiting }) => sum + waiting, 0);
 
 export function renderProof(report: ProofReport): string {
   const { sources, domains, destinations, ledger } = report;
