@@ -19,6 +19,7 @@ import type {
   TopicOffsets,
   TopicPartition,
 } from './consumer-driver.js';
+import { type CoordinatedCluster, GroupSession } from './group-session.js';
 import { nothingOwned, stickyAssigner } from './sticky-assigner.js';
 
 export interface KafkaJsDriverOptions {
@@ -39,23 +40,17 @@ const rebalanceTimeoutMs = 30_000;
 const maxWaitMs = 250;
 const retryPauseMs = 500;
 
-interface JoinableCluster {
-  findGroupCoordinator(args: { groupId: string }): Promise<unknown>;
-}
-
 /** kafkajs behind the port. `eachBatch` only hands over and returns; nothing but heartbeat errors leaves it. */
 export class KafkaJsDriver implements ConsumerDriver {
   private readonly consumer: Consumer;
   private readonly stopping = new AbortController();
   private admin: Admin | undefined;
   private listener: DriverListener | undefined;
-  /** Commits with the present generation and without kafkajs' retries, which would repeat an old commit in a new generation. */
-  private commitNow: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
-  private memberId: string | undefined;
-  private joinAttempts = 0;
+  private readonly session: GroupSession;
   private owned = nothingOwned;
 
   constructor(private readonly options: KafkaJsDriverOptions) {
+    this.session = new GroupSession({ ...options, beforeJoin: async () => this.listener?.beforeJoin() });
     this.consumer = options.client.newConsumer({
       groupId: options.group,
       sessionTimeout: sessionTimeoutMs,
@@ -118,8 +113,7 @@ export class KafkaJsDriver implements ConsumerDriver {
         metadata,
       })),
     }));
-    if (this.commitNow) await this.commitNow({ topics });
-    else await this.consumer.commitOffsets(offsets.map((at) => ({ ...at, offset: String(at.offset) })));
+    await this.session.commit(topics);
   }
 
   async committed(topics: readonly string[]): Promise<CommittedOffset[]> {
@@ -167,7 +161,6 @@ export class KafkaJsDriver implements ConsumerDriver {
   private async onBatch(payload: EachBatchPayload): Promise<void> {
     const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
     if (!isRunning() || isStale()) return;
-    this.commitNow = payload.commitOffsetsIfNecessary;
     const fetchedFrom = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset() ?? 0);
     const taken = this.handOver({
       topic: batch.topic,
@@ -190,11 +183,8 @@ export class KafkaJsDriver implements ConsumerDriver {
     }
   }
 
-  private onJoin({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
-    // The coordinator forgets a member that misses a generation, so the same id after a single attempt missed none.
-    const isUnbroken = memberId === this.memberId && this.joinAttempts === 1;
-    this.memberId = memberId;
-    this.joinAttempts = 0;
+  private onJoin({ memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+    const isUnbroken = this.session.assigned();
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     );
@@ -221,27 +211,11 @@ export class KafkaJsDriver implements ConsumerDriver {
     this.listener?.onFatal(error);
   }
 
-  /**
-   * kafkajs has no hook that a join waits for. An assigner is given the cluster object whose coordinator look-up is the first step
-   * of every join, and is asked for its protocol once per attempt to join.
-   */
+  /** An assigner is the only part of ours that is given kafkajs' cluster object. */
   private watchedAssigner(inner: PartitionAssigner): PartitionAssigner {
     return (config) => {
-      const cluster = config.cluster as unknown as JoinableCluster;
-      const find = cluster.findGroupCoordinator.bind(cluster);
-      cluster.findGroupCoordinator = async (args) => {
-        await this.listener?.beforeJoin();
-        return find(args);
-      };
-      const assigner = inner(config);
-      const protocol = assigner.protocol.bind(assigner);
-      return {
-        ...assigner,
-        protocol: (subscription) => {
-          this.joinAttempts += 1;
-          return protocol(subscription);
-        },
-      };
+      this.session.watch(config.cluster as unknown as CoordinatedCluster);
+      return inner(config);
     };
   }
 

@@ -152,4 +152,22 @@ describe('RetryChain', () => {
     expect(at.runtime.snapshot().partitions.every(({ mapBytes }) => mapBytes <= 2_250)).toBe(true);
     expect(at.fatal).toEqual([]);
   });
+
+  it('is taken over at once after a clean end, although nothing was ever parked', async () => {
+    const seen: string[] = [];
+    const at = await scene(async (record) => {
+      seen.push(text(record));
+      return { to: 'commit' };
+    });
+    at.broker.append(p, 'a', 'a0');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 4; i++) await at.turn(200);
+    await at.driver.assign([]);
+    at.broker.append(p, 'a', 'a1');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 4; i++) await at.turn(200);
+    expect(seen).toEqual(['a0', 'a1']);
+  });
 });
