@@ -7,7 +7,8 @@ import { aFailure } from '../testing/failures.js';
 import { silentLogger } from '../testing/silent-logger.js';
 import { SimulatedBroker, SimulatedDriver } from '../testing/simulated-driver.js';
 import { settled, VirtualClock } from '../testing/virtual-clock.js';
-import { ConsumerRuntime, type ConsumerRuntimeParts } from './consumer-runtime.js';
+import { ConsumerRuntime } from './consumer-runtime.js';
+import type { ConsumerRuntimeParts } from './runtime-components.js';
 import type { Attempt, ConsumeOptions } from './runtime-options.js';
 
 const main = defineTopic({ name: 'main', records: [], key: 'any', owner: 'tests', partitions: 2, purpose: 'A test.' });
