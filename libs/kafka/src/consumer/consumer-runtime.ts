@@ -1,3 +1,4 @@
+import type { ClockTimer } from '../connection/clock.js';
 import { errorFields } from '../connection/logger.js';
 import { type Assignment, type DriverListener, type FetchedBatch, partitionName } from './consumer-driver.js';
 import { OwnedPartition } from './owned-partition.js';
@@ -9,6 +10,7 @@ import { snapshotHeldLanes, snapshotParked, snapshotPartition } from './runtime-
 
 /** How long a rejoin waits for what is in flight: below the session timeout, because nobody sends heartbeats meanwhile. */
 const drainBeforeJoinMs = 5_000;
+const keepHouseEveryMs = 10_000;
 /** For handlers to notice that they were aborted, before the last commit. */
 const abortGraceMs = 500;
 
@@ -22,6 +24,7 @@ export class ConsumerRuntime implements DriverListener {
   private readonly components: RuntimeComponents;
   private owned = new Map<string, OwnedPartition>();
   private current: RuntimeState = 'new';
+  private houseTimer: ClockTimer | undefined;
   private readonly stopping = new AbortController();
   private readonly idleWaiters = new Set<() => void>();
 
@@ -42,6 +45,7 @@ export class ConsumerRuntime implements DriverListener {
   /** Resolves when consuming has begun; waits for a cluster that is down. Need not be awaited: failures go to `onFatal`. */
   async start(): Promise<void> {
     this.current = 'joining';
+    this.keepHouse();
     try {
       await this.parts.driver.start(this);
     } catch (error) {
@@ -56,6 +60,7 @@ export class ConsumerRuntime implements DriverListener {
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     if (this.current === 'stopped') return;
     this.current = 'stopping';
+    this.houseTimer?.cancel();
     this.components.scheduler.halt();
     for (const owner of this.owned.values()) this.components.pauses.add(owner, 'stopping');
     await this.untilIdle(deadlineMs);
@@ -159,8 +164,13 @@ export class ConsumerRuntime implements DriverListener {
     if (taken.length > 0) void this.components.takeover?.take(taken);
   }
 
+  onHeartbeat(): void {
+    this.components.scheduler.dispatch();
+  }
+
   onFatal(error: Error): void {
     this.current = 'failed';
+    this.houseTimer?.cancel();
     this.components.scheduler.halt();
     this.parts.logger.error({ ...errorFields(error), group: this.group }, 'consumer.failed');
     this.parts.onFatal?.(error);
@@ -214,6 +224,13 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   // ---- bookkeeping
+
+  private keepHouse(): void {
+    this.houseTimer = this.components.clock.after(keepHouseEveryMs, () => {
+      if (this.current === 'ready') this.components.keepHouse();
+      this.keepHouse();
+    });
+  }
 
   private untilIdle(deadlineMs: number): Promise<void> {
     if (this.running === 0) return Promise.resolve();

@@ -39,6 +39,8 @@ const rebalanceTimeoutMs = 30_000;
 /** Also the pause of the client's loop while all partitions are paused, so it bounds how late a resume is noticed. */
 const maxWaitMs = 250;
 const retryPauseMs = 500;
+/** The answer to a heartbeat is later than the moment from which the broker counts. */
+const leaseMarginMs = 1_000;
 
 /** kafkajs behind the port. `eachBatch` only hands over and returns; nothing but heartbeat errors leaves it. */
 export class KafkaJsDriver implements ConsumerDriver {
@@ -48,6 +50,8 @@ export class KafkaJsDriver implements ConsumerDriver {
   private listener: DriverListener | undefined;
   private readonly session: GroupSession;
   private owned = nothingOwned;
+  /** When the group last answered that we are a member. */
+  private confirmedAtMs: number | undefined;
 
   constructor(private readonly options: KafkaJsDriverOptions) {
     this.session = new GroupSession({ ...options, beforeJoin: async () => this.listener?.beforeJoin() });
@@ -70,6 +74,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   async start(listener: DriverListener): Promise<void> {
     this.listener = listener;
     this.consumer.on('consumer.group_join', ({ payload }) => this.onJoin(payload));
+    this.consumer.on('consumer.heartbeat', () => this.onHeartbeat());
     this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => this.onCrash(error, restart));
     const topics = [...this.options.topics];
     await this.untilSuccess('connect', () => this.consumer.connect());
@@ -152,6 +157,10 @@ export class KafkaJsDriver implements ConsumerDriver {
     }
   }
 
+  sessionEndsAtMs(): number | undefined {
+    return this.confirmedAtMs === undefined ? undefined : this.confirmedAtMs + sessionTimeoutMs - leaseMarginMs;
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.dropAdmin();
@@ -183,8 +192,14 @@ export class KafkaJsDriver implements ConsumerDriver {
     }
   }
 
+  private onHeartbeat(): void {
+    this.confirmedAtMs = this.options.clock.now();
+    this.listener?.onHeartbeat?.();
+  }
+
   private onJoin({ memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
     const isUnbroken = this.session.assigned();
+    this.confirmedAtMs = this.options.clock.now();
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     );

@@ -10,6 +10,7 @@ import { KeyScheduler } from './key-scheduler.js';
 import type { OwnedPartition } from './owned-partition.js';
 import { PartitionLoader } from './partition-loader.js';
 import { PauseRegistry } from './pause-registry.js';
+import { PauseWatchdog } from './pause-watchdog.js';
 import { PairTakeover } from './retry/pair-takeover.js';
 import { RetryChain } from './retry/retry-chain.js';
 import { pairOf, type RetryPair } from './retry/retry-pair.js';
@@ -58,6 +59,7 @@ export class RuntimeComponents {
   readonly committer: Committer;
   readonly loader: PartitionLoader;
   readonly settler: Settler;
+  readonly watchdog: PauseWatchdog;
   /** Undefined without a retry topic. */
   readonly chain: RetryChain | undefined;
   readonly takeover: PairTakeover | undefined;
@@ -81,6 +83,7 @@ export class RuntimeComponents {
       attempt: (entry) => this.settler.attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
+      mayStart: () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY),
     });
     const pauses = new PauseRegistry(driver, () => clock.now(), plantedBug);
     const admission = new Admission({
@@ -136,6 +139,7 @@ export class RuntimeComponents {
         scanned: (pair) => this.chain?.scanned(pair),
       });
     }
+    this.watchdog = new PauseWatchdog({ ...shared, owned, observer });
     this.settler = new Settler({ ...shared, handler, observer, chain: this.chain });
   }
 
@@ -143,6 +147,12 @@ export class RuntimeComponents {
   noteProgress(owner: OwnedPartition): void {
     owner.version += 1;
     this.committer.schedule();
+  }
+
+  /** What has to be looked at now and then. */
+  keepHouse(): void {
+    this.watchdog.look();
+    for (const pair of this.pairs()) this.chain?.keepHouse(pair);
   }
 
   *pairs(): Iterable<RetryPair> {

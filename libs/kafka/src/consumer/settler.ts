@@ -39,6 +39,7 @@ export class Settler {
   attempt(entry: Entry): void {
     const startedMs = performance.now();
     const number = entry.attempts + 1;
+    this.leaveGateOut(entry);
     const span = startProcessSpan(entry.record, this.parts.group, number);
     this.invoke(entry, number, span).then(
       (settlement) => {
@@ -52,6 +53,13 @@ export class Settler {
         this.settleThrown(entry, error);
       },
     );
+  }
+
+  /** The age limit is one of trying: what a closed gate took is not counted (decision 16). */
+  private leaveGateOut(entry: Entry): void {
+    if (entry.gatedSinceMs === undefined) return;
+    if (entry.firstFailureMs !== undefined) entry.firstFailureMs += this.parts.clock.now() - entry.gatedSinceMs;
+    entry.gatedSinceMs = undefined;
   }
 
   private invoke(entry: Entry, number: number, span: ProcessSpan): Promise<Settlement> {

@@ -75,6 +75,7 @@ export class ChainHeads {
       return true;
     }
     if (scheduler.isClosed(copy.scope)) {
+      copy.gatedSinceMs ??= clock.now();
       const lanes = pair.waitForGate.get(copy.scope) ?? new Set();
       pair.waitForGate.set(copy.scope, lanes.add(copy.lane));
       return true;
@@ -101,7 +102,8 @@ export class ChainHeads {
   private chainEntry(pair: RetryPair, lane: Lane, copy: ParkedCopy, message: FetchedMessage): Entry {
     const record = new FetchedRecord(pair.retry.topic, pair.retry.partition, message);
     const entry = entryOf(lane, record, copy.position, bytesOf(message));
-    const { attempts, firstFailureMs } = copy;
-    return Object.assign(entry, { copy, attempts, firstFailureMs });
+    const { attempts, firstFailureMs, gatedSinceMs } = copy;
+    copy.gatedSinceMs = undefined;
+    return Object.assign(entry, { copy, attempts, firstFailureMs, gatedSinceMs });
   }
 }

@@ -31,6 +31,8 @@ export interface CopyIntakeParts {
 const keepValueMs = 60_000;
 const redrivesRemembered = 10_000;
 
+const unread = (appendedMs: number) => ({ gatedSinceMs: undefined, appendedMs, message: undefined });
+
 /** Rules 3 and 14: what becomes of the copies that are read from the retry topic. */
 export class CopyIntake {
   constructor(private readonly parts: CopyIntakeParts) {}
@@ -53,7 +55,7 @@ export class CopyIntake {
     const laneKey = this.parts.admission.laneKey(record);
     const lane = this.parts.isOrdered ? laneKey : `${laneKey}#${facts.origin}`;
     const scope = this.parts.admission.scopeOf(record, lane);
-    const copy: ParkedCopy = { ...facts, offset, lane, scope, position, message: undefined };
+    const copy: ParkedCopy = { ...facts, offset, lane, scope, position, ...unread(record.timestampMs) };
     if (this.parts.plantedBug === 'due-forgotten') copy.dueMs = 0;
     this.restoreGate(copy);
     if (this.isWorthKeeping(pair, copy)) this.parts.book.keepValue(pair, copy, message);

@@ -14,6 +14,8 @@ import type { PlantedBug } from './retry-rules.js';
 
 export interface ParkingParts {
   readonly group: string;
+  /** Of the retry topic; undefined: nothing is deleted. */
+  readonly retentionMs: number | undefined;
   readonly clock: Clock;
   readonly scheduler: KeyScheduler;
   readonly pauses: PauseRegistry;
@@ -30,6 +32,7 @@ export interface ParkingParts {
 
 /** Appends of one lane at the same time. */
 const parkedAtOnce = 100;
+const renewedAtOnce = 100;
 const throttledBefore: Failure = { errorClass: 'throttled', reason: 'the gate was closed' };
 
 /** Rules 8, 9 and 12: how records get into the retry topic, and stay there. */
@@ -40,7 +43,7 @@ export class Parking {
   park(entry: Entry, waitMs: number, failure: Failure, isCharged: boolean): void {
     const { scheduler, clock } = this.parts;
     const attempts = entry.attempts + (isCharged ? 1 : 0);
-    const firstFailureMs = entry.firstFailureMs ?? (isCharged ? clock.now() : undefined);
+    const firstFailureMs = isCharged ? (entry.firstFailureMs ?? clock.now()) : later(entry.firstFailureMs, waitMs);
     const facts = { attempts, firstFailureMs, dueMs: clock.now() + waitMs, failure };
     const pair = pairOf(entry.owner) as RetryPair;
     if (!entry.copy && !pair.canPark(1)) {
@@ -79,10 +82,33 @@ export class Parking {
     }
   }
 
-  /** Head-of-line rule for retry: the record that holds the watermark is appended again, unchanged, so that the map gets room. */
+  /** Head-of-line rule for main: nearly all above the blocker is finished, and the map of what is finished is nearly full. */
+  freeWatermark(pair: RetryPair): void {
+    const { main } = pair;
+    if (!pair.isScanned || !main.tracker?.isHeldUp) return;
+    const lane = oldestLane(main);
+    if (!lane || !(lane.state === 'held' || this.isStuck(pair, lane))) return;
+    if (pair.canPark(parkedAtOnce)) this.parkLane(pair, lane);
+    else this.relieve(pair);
+  }
+
+  /** Head-of-line rule for retry: the record that holds the watermark is appended again, so that the map gets room. */
   relieve(pair: RetryPair): void {
     const copy = pair.index.oldest();
-    if (!copy || pair.isBusy(copy.lane) || copy.position < 0) return;
+    if (copy) this.appendAgain(pair, copy);
+  }
+
+  /** Kafka deletes by age: whoever waits longer than half the retention is appended again before, at an open gate or a closed one. */
+  renew(pair: RetryPair): void {
+    const { retentionMs } = this.parts;
+    if (!pair.isScanned || retentionMs === undefined) return;
+    const limitMs = this.parts.clock.now() - retentionMs / 2;
+    for (const copy of pair.index.appendedBefore(limitMs, renewedAtOnce)) this.appendAgain(pair, copy);
+  }
+
+  /** Unchanged. When its value is not in memory that is fetched, and the next call does it. */
+  private appendAgain(pair: RetryPair, copy: ParkedCopy): void {
+    if (pair.isBusy(copy.lane) || copy.position < 0) return;
     if (!copy.message) {
       this.parts.values.want(pair, copy);
       return;
@@ -122,13 +148,16 @@ export class Parking {
 
   private parkLane(pair: RetryPair, lane: Lane): void {
     const nowMs = this.parts.clock.now();
-    const isGated = lane.state === 'gated';
-    const untilMs = isGated && Number.isFinite(lane.heldUntilMs) ? Math.max(nowMs, lane.heldUntilMs) : nowMs;
+    const { state, heldUntilMs, heldSinceMs } = lane;
+    const isGated = state === 'gated';
+    const isTimed = (isGated || state === 'held') && Number.isFinite(heldUntilMs);
+    const dueMs = isTimed ? Math.max(nowMs, heldUntilMs) : nowMs;
+    const gatedForMs = isGated ? dueMs - heldSinceMs : 0;
     const entries = this.parts.scheduler.detach(lane, parkedAtOnce);
     const factsOf = ({ attempts, firstFailureMs }: Entry) => ({
       attempts,
-      firstFailureMs,
-      dueMs: untilMs,
+      firstFailureMs: later(firstFailureMs, gatedForMs),
+      dueMs,
       failure: isGated ? throttledBefore : undefined,
     });
     void this.append(pair, lane, [...entries], factsOf);
@@ -188,6 +217,8 @@ export class Parking {
       attempts: facts.attempts,
       firstFailureMs: facts.firstFailureMs,
       isThrottled: facts.failure?.errorClass === 'throttled',
+      gatedSinceMs: undefined,
+      appendedMs: this.parts.clock.now(),
       message: undefined,
     });
   }
@@ -199,4 +230,20 @@ export class Parking {
     this.parts.book.leaveWindow(entry);
     this.parts.book.finishInMain(pair, lane.key, originOfEntry(entry), entry.position);
   }
+}
+
+/** Time at a closed gate is none of trying. */
+const later = (firstFailureMs: number | undefined, byMs: number): number | undefined =>
+  firstFailureMs === undefined ? undefined : firstFailureMs + byMs;
+
+function oldestLane(main: OwnedPartition): Lane | undefined {
+  let oldest: Lane | undefined;
+  let position = Number.POSITIVE_INFINITY;
+  for (const lane of main.lanes.values()) {
+    const first = lane.parking[0] ?? lane.head;
+    if (!first || first.position >= position) continue;
+    oldest = lane;
+    position = first.position;
+  }
+  return oldest;
 }

@@ -58,7 +58,8 @@ export class RetryChain {
     const { group, ordering, maxWindowRecords } = parts.options;
     const { fence } = parts.retries;
     const isOrdered = ordering === 'key';
-    const shared = { ...parts, group, maxWindowRecords, fence, isOrdered, plantedBug: parts.plantedBug };
+    const { retentionMs } = parts.retries.topic;
+    const shared = { ...parts, group, retentionMs, maxWindowRecords, fence, isOrdered, plantedBug: parts.plantedBug };
     this.isOrdered = isOrdered;
     this.fence = fence;
     this.appender = new Appender(parts);
@@ -163,6 +164,13 @@ export class RetryChain {
   /** A full window is emptied from lanes that cannot move. */
   makeRoom(pair: RetryPair): void {
     this.parking.makeRoom(pair);
+    this.parking.freeWatermark(pair);
+  }
+
+  /** Call now and then. */
+  keepHouse(pair: RetryPair): void {
+    this.parking.renew(pair);
+    this.makeRoom(pair);
   }
 
   // ---- retry
