@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
+import { addGroupCommands } from './commands/groups.js';
 import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
 import { addProofCommands } from './commands/prove.js';
@@ -17,6 +18,7 @@ addIntegrationCommands(program);
 addProofCommands(program);
 addDeadLetterCommands(program);
 addClusterCommands(program);
+addGroupCommands(program);
 addSecretCommands(program);
 addHealthCommand(program);
 

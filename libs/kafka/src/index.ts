@@ -1,3 +1,4 @@
+export * from './admin/accepted-offsets.js';
 export { CompactedTopicReader } from './admin/compacted-topic-reader.js';
 export { TopicAdmin } from './admin/topic-admin.js';
 export * from './admin/topic-plan.js';

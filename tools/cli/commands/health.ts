@@ -1,17 +1,9 @@
 import { platformSettings, readSettings } from '@tributary/config';
-import { registry } from '@tributary/registry';
+import { consumerGroups } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-
-/** Consumer groups of a deployment. */
-const groups = () => [
-  'normalizer',
-  'router',
-  'audit-logger',
-  ...[...registry.destinations.keys()].map((slug) => `connector-${slug}`),
-];
 
 export function addHealthCommand(program: Command): void {
   program
@@ -26,7 +18,7 @@ async function healthCommand(session: Session, options: { service?: string[] }):
     ['kafka', kafka(session)],
     ['schema registry', reachable(`${readSettings(platformSettings).registryUrl.replace(/\/$/, '')}/subjects`)],
     ['database', database(session)],
-    ...groups().map((group) => [`group ${group}`, groupState(session, group)] as const),
+    ...consumerGroups().map((group) => [`group ${group}`, groupState(session, group)] as const),
     ...(options.service ?? []).map((url) => [url, reachable(new URL('/health/ready', url).href)] as const),
   ];
   const rows = await Promise.all(
