@@ -438,6 +438,15 @@ describe('a destination that takes our key no longer', () => {
     await untilFact(second.id, ({ action }) => action === 'planned', 'the second to be planned');
     expect(await system.effectsAt(receiver)).toEqual([]);
 
+    const connector = ['--service', system.service('connector-http').url];
+    const lanes = expectDone(await system.tributary('lanes', ...connector));
+    expect(lanes).toMatch(/connector-http is ready, \d+ partitions/);
+    expect(lanes).toMatch(/^ops-guarded ops:guarded +gated .*unauthorized/m);
+    expect(lanes).toMatch(/^ops-guarded +somebody resumes it +1 +unauthorized/m);
+    expect(await system.tributary('health', ...connector)).toMatchObject({
+      stdout: expect.stringMatching(/1 keys stand still since .*, 1 gates closed, 0 partitions paused/),
+    });
+
     expectDone(await system.tributary('resume', receiver, '--reason', 'key replaced'));
     await system.untilDelivered(receiver, second.id);
     expect((await system.effectsAt(receiver)).map(({ summary }) => summary.split(' ')[1])).toEqual([
@@ -476,6 +485,9 @@ describe('a destination that asks for patience', () => {
       receiver,
     ]);
     expect(attempts).toHaveLength(1);
+    const scraped = await (await fetch(`${system.service('connector-http').url}/metrics`)).text();
+    expect(scraped).toContain('attempts_early_total{group="connector-http"} 0');
+    expect(scraped).toMatch(/delay_error_seconds_count\{group="connector-http",kind="gate"\} [1-9]/);
     await system.expectProofCloses();
   });
 });
@@ -625,6 +637,14 @@ describe('the command line', () => {
       expect(up).toMatch(new RegExp(`${part}[ │|]+up`));
     }
     expect(up).not.toMatch(/DOWN/);
+    expectFails(await system.tributary('lanes', '--service', 'http://127.0.0.1:9'), /127\.0\.0\.1:9 does not answer/);
+    expectFails(await system.tributary('lanes', '--service', system.ingressUrl), /consumes nothing/);
+    expectFails(await system.tributary('lanes', '--service', system.ingressUrl, '--limit', '0'), /--limit is 0/);
+    const group = ['group', 'accept-offsets'];
+    expect(expectDone(await system.tributary(...group, 'router'))).toMatch(
+      /every committed offset of router can be read/,
+    );
+    expectFails(await system.tributary(...group, 'nobody'), /there is no group nobody; there are normalizer, router/);
     expectFails(await system.tributary('health', '--service', 'http://127.0.0.1:9'), /127\.0\.0\.1:9[ │|]+DOWN/);
   });
 

@@ -5,6 +5,7 @@ import { addDeadLetterCommands } from './commands/dead-letters.js';
 import { addGroupCommands } from './commands/groups.js';
 import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
+import { addLanesCommand } from './commands/lanes.js';
 import { addProofCommands } from './commands/prove.js';
 import { addSecretCommands } from './commands/secrets.js';
 
@@ -19,6 +20,7 @@ addProofCommands(program);
 addDeadLetterCommands(program);
 addClusterCommands(program);
 addGroupCommands(program);
+addLanesCommand(program);
 addSecretCommands(program);
 addHealthCommand(program);
 
