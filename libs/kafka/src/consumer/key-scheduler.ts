@@ -317,6 +317,7 @@ export class KeyScheduler {
 
   private wait(lane: Lane, state: 'held' | 'gated' | 'blocked', untilMs: number, reason: string): void {
     lane.state = state;
+    if (state !== 'held') lane.owner.stuckLanes.add(lane);
     lane.heldSinceMs = this.options.clock.now();
     lane.heldUntilMs = untilMs;
     lane.reason = reason;

@@ -61,6 +61,8 @@ export class OwnedPartition implements TopicPartition {
   /** Nothing was committed: the first batch says where the partition starts. */
   isFresh = false;
   readonly lanes = new Map<string, Lane>();
+  /** Lanes that were gated or blocked when last seen: a full window must not look at every lane to find them. */
+  readonly stuckLanes = new Set<Lane>();
   firstReady: Lane | undefined;
   lastReady: Lane | undefined;
   isQueued = false;
@@ -95,6 +97,7 @@ export class OwnedPartition implements TopicPartition {
     // Timers and gates may still know the lanes; the records must not stay in memory with them.
     for (const lane of this.lanes.values()) lane.head = undefined;
     this.lanes.clear();
+    this.stuckLanes.clear();
     this.firstReady = undefined;
     this.lastReady = undefined;
     this.abortion.abort(reason);
