@@ -84,4 +84,18 @@ export class ParkedIndex {
     for (const { dueMs } of this.byOrigin.values()) if (earliest === undefined || dueMs < earliest) earliest = dueMs;
     return earliest;
   }
+
+  /** Undefined: none was attempted. */
+  oldestFailureMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const { firstFailureMs } of this.byOrigin.values()) {
+      if (firstFailureMs !== undefined && (oldest === undefined || firstFailureMs < oldest)) oldest = firstFailureMs;
+    }
+    return oldest;
+  }
+
+  /** The head of each lane, and how many are parked of it. */
+  heads(): { readonly copy: ParkedCopy; readonly records: number }[] {
+    return [...this.lanes.values()].map((copies) => ({ copy: copies[0] as ParkedCopy, records: copies.length }));
+  }
 }
