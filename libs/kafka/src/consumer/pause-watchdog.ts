@@ -31,7 +31,7 @@ export class PauseWatchdog {
         { group, topic, partition, reason },
         'partition.pause-outlived-its-reason: it was ended; please report it',
       );
-      observer?.stalePauseEnded?.({ group, topic, reason });
+      observer?.pauseEnded?.({ group, topic, partition, reason });
     }
   }
 
