@@ -29,6 +29,8 @@ export interface SchedulerOptions {
   /** Asked right before an attempt. `wait`: the lane is blocked until `wake`; `drop`: the lane is given up. Default: go. */
   readonly permit?: (entry: Entry) => 'go' | 'wait' | 'drop';
   readonly onOpen?: (scope: string) => void;
+  /** False: nothing may start for now, whatever is ready; `dispatch` is called when that changes. Default: true. */
+  readonly mayStart?: () => boolean;
 }
 
 /**
@@ -151,7 +153,7 @@ export class KeyScheduler {
   dispatch(): void {
     if (this.dispatching || this.halted) return;
     this.dispatching = true;
-    while (!this.halted && this.inFlight < this.options.concurrency) {
+    while (!this.halted && this.inFlight < this.options.concurrency && this.options.mayStart?.() !== false) {
       const lane = this.takeReady();
       if (!lane) break;
       this.start(lane);
@@ -309,6 +311,7 @@ export class KeyScheduler {
 
   private waitAt(gate: Gate, lane: Lane): void {
     this.wait(lane, 'gated', gate.untilMs, gate.reason);
+    if (lane.head) lane.head.gatedSinceMs ??= lane.heldSinceMs;
     gate.waiting.add(lane);
   }
 

@@ -2,7 +2,7 @@ import type { TopicDefinition } from '@tributary/contracts';
 import type { Failure, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '../records.js';
 import type { GateSnapshot } from './key-scheduler.js';
-import type { PauseSnapshot } from './pause-registry.js';
+import type { PauseReason, PauseSnapshot } from './pause-registry.js';
 
 export interface Attempt {
   /** From 1. Waiting behind a gate charges none. */
@@ -72,6 +72,8 @@ export interface RuntimeObserver {
   committed?(facts: { group: string; partitions: number; durationMs: number; metadataCharacters: number }): void;
   commitFailed?(facts: { group: string; error: unknown }): void;
   deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
+  /** A partition was paused for a reason that was gone: a mistake of ours, put right. */
+  stalePauseEnded?(facts: { group: string; topic: string; reason: PauseReason }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
   /** The watchdog ended a pause that nobody had a reason for any more. */
   pauseEnded?(facts: { group: string; topic: string; partition: number; reason: string }): void;

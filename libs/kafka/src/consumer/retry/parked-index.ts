@@ -45,6 +45,16 @@ export class ParkedIndex {
     return oldest;
   }
 
+  /** At most so many that were appended before. */
+  appendedBefore(limitMs: number, count: number): ParkedCopy[] {
+    const old: ParkedCopy[] = [];
+    for (const copy of this.byOffset.values()) {
+      if (old.length >= count) break;
+      if (copy.appendedMs < limitMs) old.push(copy);
+    }
+    return old;
+  }
+
   add(copy: ParkedCopy): void {
     this.byOrigin.set(copy.origin, copy);
     this.byOffset.set(copy.offset, copy);
