@@ -75,8 +75,6 @@ export interface RuntimeObserver {
   /** A partition was paused for a reason that was gone: a mistake of ours, put right. */
   stalePauseEnded?(facts: { group: string; topic: string; reason: PauseReason }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
-  /** The watchdog ended a pause that nobody had a reason for any more. */
-  pauseEnded?(facts: { group: string; topic: string; partition: number; reason: string }): void;
 }
 
 export interface StartedFacts {
