@@ -43,10 +43,11 @@ export function longestGapMs(atMsByLane: ReadonlyMap<string, readonly number[]>,
 }
 
 const rateWindowMs = 1_000;
+const stepMs = 100;
 
 /**
- * How long after the fault the full rate was there for good: the end of the last second in which less than `share` of the offered
- * rate arrived. 0: it never fell.
+ * How long after the fault the full rate was there for good: from then on no second brought less than `share` of the offered rate.
+ * 0: it never fell.
  */
 export function timeToFullRateMs(
   arrivedAtMs: readonly number[],
@@ -58,12 +59,13 @@ export function timeToFullRateMs(
   }: { faultAtMs: number; untilMs: number; perSecond: number; share?: number },
 ): number {
   const times = [...arrivedAtMs].sort((a, b) => a - b);
-  let slowUntilMs = faultAtMs;
-  for (let startMs = faultAtMs; startMs + rateWindowMs <= untilMs; startMs += 100) {
+  let fullFromMs = faultAtMs;
+  for (let startMs = faultAtMs; startMs + rateWindowMs <= untilMs; startMs += stepMs) {
     const count = firstAtOrAfter(times, startMs + rateWindowMs) - firstAtOrAfter(times, startMs);
-    if (count < (perSecond * share * rateWindowMs) / 1000) slowUntilMs = startMs + rateWindowMs;
+    // The first good second may begin with a silence of what a good one may lack.
+    if (count < (perSecond * share * rateWindowMs) / 1000) fullFromMs = startMs + stepMs + (1 - share) * rateWindowMs;
   }
-  return slowUntilMs - faultAtMs;
+  return Math.round(fullFromMs - faultAtMs);
 }
 
 function firstAtOrAfter(times: readonly number[], atMs: number): number {

@@ -131,13 +131,19 @@ function faultsNamed(text: string): FaultName[] {
   return names as FaultName[];
 }
 
+function countOf(name: 'seconds' | 'blocked'): number {
+  const count = Number(values[name]);
+  if (!Number.isInteger(count) || count < 0) throw new Error(`--${name} is ${values[name]}; it must be a whole number`);
+  return count;
+}
+
 function runAsked(): Promise<boolean> {
   if (values.faults === undefined) return run();
   return runFaults({
     faults: faultsNamed(values.faults),
     perSecond: 300,
-    seconds: values.long ? 1_200 : Number(values.seconds),
-    blockedRecords: Number(values.blocked),
+    seconds: values.long ? 1_200 : countOf('seconds'),
+    blockedRecords: countOf('blocked'),
     say,
   });
 }

@@ -1,11 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { topicFamilies } from '@tributary/contracts';
 import type { IncomingRecord } from '@tributary/kafka';
 import { eventually } from '@tributary/testing';
 import { sendWebhooks } from '@tributary/vendor-simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { demoIntegrations } from '../../tools/start/demo.js';
+import { servicePlans, untilReady } from '../../tools/start/services.js';
 import { OtlpReceiver, type ReceivedSpan } from './testing/otlp-receiver.js';
 import { type RawReply, send } from './testing/raw-http.js';
 import { type CommandResult, patienceMs, System } from './testing/system.js';
@@ -289,6 +291,18 @@ describe('a delivery that is refused', () => {
 
   it('is discarded for good, and the proof says so', async () => {
     const second = dead[1] as IncomingRecord;
+    const dry = await system.tributary(
+      'dlt',
+      'discard',
+      '--connection',
+      receiver,
+      '--reason',
+      'no',
+      '--dry-run',
+      '--rate',
+      '20',
+    );
+    expect(expectDone(dry)).toMatch(/would discard 1 dead letters, 0 refused; nothing was done/);
     expectDone(await system.tributary('dlt', 'discard', idOf(second), '--reason', 'not wanted'));
     const redrive = await system.tributary('dlt', 'redrive', idOf(second), '--reason', 'after all');
     expectFails(redrive, `${idOf(second)} is discarded already`);
@@ -365,6 +379,118 @@ describe('a redrive that fails again', () => {
     );
     expect(act?.details.valueDigest).not.toBe(act?.details.valueDigestBefore);
     await system.expectProofCloses();
+  });
+});
+
+describe('an event that the router cannot read', () => {
+  it('is redriven to the router alone, and dies there again', async () => {
+    const events = topicFamilies.events('crm').name;
+    const { platform } = system.environment;
+    await platform.producer.send({
+      topic: events,
+      key: 'stranger',
+      value: Buffer.from('x'),
+      headers: { ce_id: 'stranger' },
+    });
+    const listed = (count: number) =>
+      eventually(
+        async () => {
+          const all = ['dlt', 'list', '--topic', `${events}.router.dlt`, '--state', 'all', '--json'];
+          const found = JSON.parse(expectDone(await system.tributary(...all))) as {
+            id: string;
+            redrives: number;
+            state: string;
+          }[];
+          expect(found).toHaveLength(count);
+          return found;
+        },
+        { timeoutMs: patienceMs, what: `${count} dead letters of the router` },
+      );
+    const [letter] = await listed(1);
+    const before = (await system.recordsOf(events)).length;
+    expectDone(await system.tributary('dlt', 'redrive', letter?.id ?? '', '--reason', 'hoped'));
+    expect((await listed(2)).map(({ redrives, state }) => [redrives, state])).toEqual([
+      [0, 'redriven'],
+      [1, 'open'],
+    ]);
+    expect(await system.recordsOf(events)).toHaveLength(before);
+    await system.expectProofCloses();
+  });
+});
+
+describe('a commit that nobody can read', () => {
+  const group = 'connector-slack';
+  const main = topicFamilies.delivery('slack').name;
+
+  async function stop(): Promise<void> {
+    const { process } = system.service(group);
+    process.kill('SIGTERM');
+    await process.exited;
+  }
+
+  async function start(): Promise<void> {
+    const plan = servicePlans().find(({ name }) => name === group);
+    if (!plan) throw new Error(`there is no plan of ${group}`);
+    const service = await system.environment.launcher.start(plan, Number(new URL(system.service(group).url).port));
+    system.environment.services.set(group, service);
+    await untilReady([service], patienceMs);
+  }
+
+  async function commitAsAnotherTool(): Promise<void> {
+    const consumer = system.environment.platform.client.newConsumer({ groupId: group });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [main] });
+    const joined = new Promise<void>((resolve) => consumer.on('consumer.group_join', () => resolve()));
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => undefined });
+    await joined;
+    await consumer.commitOffsets([{ topic: main, partition: 1, offset: '0', metadata: 'set by hand' }]);
+    await consumer.disconnect();
+  }
+
+  it('holds its partition until somebody accepts it, which is refused while the service runs', async () => {
+    await stop();
+    await commitAsAnotherTool();
+    await start();
+    const lanes = ['lanes', '--service', system.service(group).url];
+    await eventually(
+      async () => expect(expectDone(await system.tributary(...lanes))).toMatch(/ 1 +\S+ +unreadable-map/),
+      {
+        timeoutMs: patienceMs,
+        what: 'the partition to stand still',
+      },
+    );
+    const accept = ['group', 'accept-offsets', group];
+    expect(expectDone(await system.tributary(...accept))).toMatch(new RegExp(`${main} +1 +0 .*\\n.*nothing was done`));
+    expectFails(await system.tributary(...accept, '--yes'), /say why/);
+    expectFails(
+      await system.tributary(...accept, '--yes', '--reason', 'by hand'),
+      /has 1 members .*stop the service first/,
+    );
+
+    await stop();
+    expect(expectDone(await system.tributary(...accept, '--yes', '--reason', 'by hand'))).toMatch(/accepted 1 offsets/);
+    expect(expectDone(await system.tributary(...accept))).toMatch(
+      /every committed offset of connector-slack can be read/,
+    );
+    await start();
+    await eventually(
+      async () => expect(expectDone(await system.tributary(...lanes))).not.toMatch(/unreadable-map|loading|scanning/),
+      { timeoutMs: patienceMs, what: 'the partition to go on' },
+    );
+    const fact = await eventually(
+      async () => {
+        const [row] = await system.query<Fact>(`SELECT * FROM ledger.fact WHERE action = 'offsets-accepted'`);
+        if (!row) throw new Error('it is not in the ledger');
+        return row;
+      },
+      { timeoutMs: patienceMs, what: 'the audit record' },
+    );
+    expect(fact).toMatchObject({
+      actor: 'cli/tester',
+      reason: 'by hand',
+      entity: `group:${group}`,
+      details: { offsets: `${main}/1/0` },
+    });
   });
 });
 

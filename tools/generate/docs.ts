@@ -3,6 +3,7 @@ import { registry, renderIntegrationsTable, topicsOf } from '@tributary/registry
 import { metricCatalogue } from '@tributary/telemetry';
 import { type Places, readAppSettings } from './app-settings.js';
 import type { GeneratedFile } from './generated-file.js';
+import { guaranteesFile } from './guarantees.js';
 import { renderMetricsPage } from './metrics-page.js';
 import { readmeFile } from './readme.js';
 import { renderSettingsPage } from './settings-page.js';
@@ -17,5 +18,6 @@ export async function renderDocs(places: Places): Promise<GeneratedFile[]> {
     { path: 'docs/generated/settings.md', text: renderSettingsPage(platformSettings, apps) },
     { path: 'docs/generated/metrics.md', text: renderMetricsPage(metricCatalogue) },
     ...readmeFile(places.root, registry),
+    ...guaranteesFile(places.root, registry),
   ];
 }

@@ -8,6 +8,7 @@ import { registry } from '@tributary/registry';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readAppSettings } from './app-settings.js';
 import { bringUpToDate } from './generated-file.js';
+import { renderGuarantees } from './guarantees.js';
 import { table } from './markdown.js';
 import { renderMetricsPage } from './metrics-page.js';
 import { renderShortTables, replaceBetween } from './readme.js';
@@ -150,6 +151,18 @@ describe('the table in the README', () => {
       encoding: 'utf8',
     });
     expect(formatted).toBe(text);
+  });
+
+  it('has a block of another name in another page', () => {
+    const block = { name: 'guarantees', path: 'docs/x.md' };
+    const [from, to] = ['<!-- generated:guarantees -->', '<!-- /generated:guarantees -->'];
+    expect(replaceBetween(`${from}\nold\n${to}\n`, 'new', block)).toBe(`${from}\n\nnew\n\n${to}\n`);
+    expect(() => replaceBetween(from, 'new', block)).toThrow('docs/x.md must hold');
+  });
+
+  it('promises something of every destination', () => {
+    const text = renderGuarantees(registry);
+    for (const { slug } of registry.destinations.values()) expect(text).toContain(`(\`${slug}\`)`);
   });
 
   it('has a row for every source and destination', () => {

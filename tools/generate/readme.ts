@@ -4,9 +4,6 @@ import type { Registry } from '@tributary/registry';
 import type { GeneratedFile } from './generated-file.js';
 import { code, table } from './markdown.js';
 
-const begin = '<!-- generated:integrations -->';
-const end = '<!-- /generated:integrations -->';
-
 /** The README with its table of integrations up to date; nothing when it has no place for one. */
 export function readmeFile(root: string, registry: Registry): GeneratedFile[] {
   const file = join(root, 'README.md');
@@ -15,14 +12,28 @@ export function readmeFile(root: string, registry: Registry): GeneratedFile[] {
   return text === undefined ? [] : [{ path: 'README.md', text }];
 }
 
+/** A part of a page that is written by hand otherwise. */
+export interface GeneratedBlock {
+  readonly name: string;
+  readonly path: string;
+}
+
+const integrationsBlock: GeneratedBlock = { name: 'integrations', path: 'README.md' };
+
 /** @throws Error when there is only one of the two markers, or several: what to replace would be a guess. */
-export function replaceBetween(text: string, content: string): string | undefined {
+export function replaceBetween(
+  text: string,
+  content: string,
+  { name, path }: GeneratedBlock = integrationsBlock,
+): string | undefined {
+  const begin = `<!-- generated:${name} -->`;
+  const end = `<!-- /generated:${name} -->`;
   const parts = text.split(begin);
   if (parts.length === 1 && !text.includes(end)) return undefined;
   const [before, after, ...more] = parts;
   const [old, rest, ...others] = (after ?? '').split(end);
   if (old === undefined || rest === undefined || more.length > 0 || others.length > 0) {
-    throw new Error(`README.md must hold ${begin} once and ${end} once after it`);
+    throw new Error(`${path} must hold ${begin} once and ${end} once after it`);
   }
   return `${before}${begin}\n\n${content}\n\n${end}${rest}`;
 }

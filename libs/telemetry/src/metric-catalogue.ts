@@ -119,7 +119,7 @@ export const metricCatalogue = {
   },
   'pauses.ended': {
     kind: 'counter',
-    description: 'Pauses without a living reason that the watchdog ended. Must be 0.',
+    description: 'Pauses that outlived their reason and were ended by the watchdog. Must be 0.',
     unit: '{pause}',
     labels: ['group', 'reason'],
   },

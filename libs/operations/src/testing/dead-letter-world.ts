@@ -1,10 +1,12 @@
+import { deadLetterTopicOf, topicFamilies } from '@tributary/contracts';
 import type { IncomingRecord, OffsetRange, OutgoingRecord } from '@tributary/kafka';
 import type { ClaimedAct, DeadLetterAct, NewDeadLetterAct } from '@tributary/persistence';
 import type { DeadLetterState } from '../dead-letter.js';
 import { DeadLetters } from '../dead-letters.js';
 import type { AuditRecordFacts } from '../facts.js';
 
-export const slackDeadLetters = 'delivery.slack.v1.dlt';
+const deliveries = topicFamilies.delivery('slack');
+export const slackDeadLetters = deadLetterTopicOf(deliveries).name;
 
 export const headersOfDeath = {
   ce_id: 'e1',
@@ -14,7 +16,7 @@ export const headersOfDeath = {
   traceparent: '00-1',
   'x-delivery-id': 'd1',
   'x-connection-id': 'out',
-  'x-origin-topic': 'delivery.slack.v1',
+  'x-origin-topic': deliveries.name,
   'x-origin-partition': '2',
   'x-origin-offset': '77',
   'x-retry-attempt': '3',

@@ -1,7 +1,9 @@
+import { retryTopicOf, topicFamilies } from '@tributary/contracts';
 import type { RuntimeSnapshot } from '@tributary/kafka';
 
-const main = 'delivery.http.v1';
-const retry = `${main}.retry`;
+const deliveries = topicFamilies.delivery('http');
+const main = deliveries.name;
+const retry = retryTopicOf(deliveries).name;
 const partition = (topic: string, oldestUnfinishedMs: number | undefined) => ({
   topic,
   partition: 3,
