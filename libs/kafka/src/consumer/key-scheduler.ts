@@ -29,6 +29,8 @@ export interface SchedulerOptions {
   /** Asked right before an attempt. `wait`: the lane is blocked until `wake`; `drop`: the lane is given up. Default: go. */
   readonly permit?: (entry: Entry) => 'go' | 'wait' | 'drop';
   readonly onOpen?: (scope: string) => void;
+  /** There are free slots and no lane that may start. */
+  readonly onStarved?: () => void;
   /** False: nothing may start for now, whatever is ready; `dispatch` is called when that changes. Default: true. */
   readonly mayStart?: () => boolean;
 }
@@ -155,7 +157,10 @@ export class KeyScheduler {
     this.dispatching = true;
     while (!this.halted && this.inFlight < this.options.concurrency && this.options.mayStart?.() !== false) {
       const lane = this.takeReady();
-      if (!lane) break;
+      if (!lane) {
+        this.options.onStarved?.();
+        break;
+      }
       this.start(lane);
     }
     this.dispatching = false;

@@ -53,6 +53,9 @@ export interface PairedPartitions {
   readonly retry: OwnedPartition;
 }
 
+/** Enough to keep an instance busy; what is read before it is needed costs memory, and time when the instance starts. */
+const firstPrefetchRecords = 500;
+
 /** One ownership of one partition. When the partition is lost this object is dead for good: late results are ignored. */
 export class OwnedPartition implements TopicPartition {
   isOwned = true;
@@ -72,6 +75,8 @@ export class OwnedPartition implements TopicPartition {
   appendingBytes = 0;
   /** With a retry topic: main and retry of one partition number. */
   pair: PairedPartitions | undefined;
+  /** Records above which it is not fetched although the window has room; rises when there is nothing to do. */
+  prefetchRecords = firstPrefetchRecords;
   windowRecords = 0;
   windowBytes = 0;
   /** Rises when there is something new to commit. */

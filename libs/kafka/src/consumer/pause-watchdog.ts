@@ -44,6 +44,7 @@ export class PauseWatchdog {
         return !owner.tracker;
       case 'scanning':
         return pairOf(owner)?.isScanned === false;
+      case 'prefetch':
       case 'window':
       case 'map':
         return this.parts.admission.mustPause(owner, reason);

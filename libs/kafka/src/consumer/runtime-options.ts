@@ -73,6 +73,8 @@ export interface RuntimeObserver {
   commitFailed?(facts: { group: string; error: unknown }): void;
   deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
+  /** The watchdog ended a pause without a living reason: a mistake of ours. */
+  pauseEnded?(facts: { group: string; topic: string; partition: number; reason: string }): void;
 }
 
 export interface StartedFacts {
