@@ -104,6 +104,8 @@ export class ConsumerRuntime implements DriverListener {
       attempt: (entry) => this.attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
+      bringOne: (scope) => this.chain?.bringOne(this.pairs(), scope) ?? false,
+      policy: this.options.gatePolicy,
     });
     this.pauses = new PauseRegistry(driver, () => this.clock.now(), parts.plantedBug);
     this.admission = new Admission({
@@ -174,9 +176,9 @@ export class ConsumerRuntime implements DriverListener {
     this.scheduler.closeScope(scope, Number.POSITIVE_INFINITY, reason);
   }
 
-  /** Opens a closed scope, whoever closed it. @returns false when it was not closed. */
+  /** Ends a suspension, whoever made it; what the destination asked for holds on. @returns false when it was not suspended. */
   resumeScope(scope: string): boolean {
-    return this.scheduler.open(scope);
+    return this.scheduler.resume(scope);
   }
 
   snapshot(): RuntimeSnapshot {
@@ -446,6 +448,7 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   private settle(entry: Entry, settlement: Settlement): void {
+    this.scheduler.attemptEnded(entry);
     if (this.isLate(entry)) return;
     switch (settlement?.to) {
       case 'commit':
@@ -458,18 +461,19 @@ export class ConsumerRuntime implements DriverListener {
         this.closeGate(entry, settlement.closedForMs, settlement.failure);
         break;
       case 'suspend':
-        this.closeGate(entry, Number.POSITIVE_INFINITY, settlement.failure);
+        this.suspend(entry, settlement.failure);
         break;
       case 'deadLetter':
         void this.bury(entry, settlement.failure);
         break;
       default:
-        this.settleThrown(entry, new TypeError(`the handler returned ${JSON.stringify(settlement)}, not a settlement`));
+        this.buryMistake(entry, new TypeError(`the handler returned ${JSON.stringify(settlement)}, not a settlement`));
     }
     this.noteIdle();
   }
 
   private settleThrown(entry: Entry, error: unknown): void {
+    this.scheduler.attemptEnded(entry);
     if (this.isLate(entry)) return;
     if (error instanceof PlatformError && error.retryable) this.putBack(entry, error);
     else if (this.stopping.signal.aborted || entry.owner.signal.aborted) this.scheduler.release(entry);
@@ -517,16 +521,26 @@ export class ConsumerRuntime implements DriverListener {
   }
 
   private closeGate(entry: Entry, closedForMs: number, failure: Failure): void {
+    if (!Number.isFinite(closedForMs)) {
+      this.suspend(entry, failure);
+      return;
+    }
     const untilMs = this.clock.now() + closedForMs;
     const reason = `${failure.errorClass}: ${failure.reason}`;
     entry.faults = 0;
-    if (this.chain?.isLong(closedForMs) && Number.isFinite(closedForMs)) {
+    if (this.chain?.isLong(closedForMs)) {
       // What the destination asked for must survive us: the record carries it to the next owner.
       this.scheduler.closeScope(this.admission.scopeOf(entry.record, entry.lane.key), untilMs, reason);
       this.chain.park(entry, closedForMs, failure, false);
       return;
     }
     this.scheduler.close(entry, untilMs, reason);
+    this.chain?.moved(pairOf(entry.owner), entry.lane.key);
+  }
+
+  private suspend(entry: Entry, failure: Failure): void {
+    entry.faults = 0;
+    this.scheduler.suspend(entry, `${failure.errorClass}: ${failure.reason}`);
     this.chain?.moved(pairOf(entry.owner), entry.lane.key);
   }
 
