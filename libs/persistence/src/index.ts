@@ -1,4 +1,5 @@
 export * from './database.js';
+export * from './delivery-claims.js';
 export * from './inbox.js';
 export * from './ledger.js';
 export * from './migrate.js';

@@ -59,6 +59,7 @@ async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOu
     connection: usable as ConnectionLookup<typeof destination>,
     suspension: undefined as Suspension | undefined,
     subscription: { id: 's1', mapping: null } as Subscription | undefined,
+    renewed: undefined as ConnectionLookup<typeof destination> | undefined,
     suspend: async () => {},
   };
   const suspended: string[] = [];
@@ -68,6 +69,7 @@ async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOu
     codec,
     audit,
     find: () => state.connection,
+    findAnew: () => state.renewed ?? state.connection,
     suspensionOf: () => state.suspension,
     subscriptionOf: () => state.subscription,
     suspend: async (id, tenant, reason) => {
