@@ -22,4 +22,4 @@ COPY --from=build /tributary/integrations integrations
 USER node
 EXPOSE 8080
 # exec: the process has to be the one that receives SIGTERM.
-CMD ["sh", "-c", "exec node --max-semi-space-size=8 dist/apps/${APP}/src/main.js"]
+CMD ["sh", "-c", "exec node --max-semi-space-size=8 --heap-growing-percent=100 dist/apps/${APP}/src/main.js"]

@@ -188,7 +188,19 @@ class ReceivedHeaders implements RequestHeaders {
     const value = this.message.headers[name];
     if (value === undefined) return undefined;
     if (Array.isArray(value)) return value;
-    return value.includes(',') || firstWins.has(name) ? this.message.headersDistinct[name] : [value];
+    return value.includes(',') || (firstWins.has(name) && this.comesAgain(name))
+      ? this.message.headersDistinct[name]
+      : [value];
+  }
+
+  private comesAgain(name: string): boolean {
+    const { rawHeaders } = this.message;
+    let count = 0;
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const raw = rawHeaders[i] as string;
+      if (raw.length === name.length && (raw === name || raw.toLowerCase() === name)) count += 1;
+    }
+    return count > 1;
   }
 
   has(name: string): boolean {

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** Readers for bodies that anybody may have written: they answer null or undefined, and never throw. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -33,14 +35,13 @@ export function readJsonText(text: string): BodyReading {
   }
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
+/** Without a byte order mark. Undefined when the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Buffer): string | undefined {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
+  if (!isUtf8(bytes)) return undefined;
+  const hasMark = bytes.length >= 3 && bytes[0] === 0xef && byteOrderMark.equals(bytes.subarray(0, 3));
+  return bytes.toString('utf8', hasMark ? 3 : 0);
 }
 
 // An id above 2^53 would silently become another id; as text it stays itself.
@@ -50,11 +51,17 @@ function keepLargeIntegers(this: unknown, _key: string, value: unknown, ...rest:
   return /^-?\d+$/.test(source) ? source : value;
 }
 
-// Few bodies have that many brackets at all, and the engine counts them far faster than the walk below.
-const manyBrackets = new RegExp(`^(?:[^{[]*[{[]){${maxDepth + 1}}`);
+// Few bodies have that many brackets at all, and searching for them is far faster than the walk below.
+function hasMoreBracketsThan(text: string, limit: number): boolean {
+  let count = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > limit) return true;
+  }
+  return false;
+}
 
 function isDeeperThan(text: string, limit: number): boolean {
-  if (!manyBrackets.test(text)) return false;
+  if (!hasMoreBracketsThan(text, limit)) return false;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
+import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
   throttleCheckTimeoutId: NodeJS.Timeout | null;
@@ -18,6 +19,7 @@ export function applyKafkaJsPatches(): void {
   applied = true;
   stopIdleTimer();
   registerZstd();
+  encodeRecordsInOnePass();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when
