@@ -8,7 +8,7 @@ export { applyKafkaJsPatches } from './connection/kafkajs-patches.js';
 export * from './connection/logger.js';
 export type { GateOrder, GatePolicy } from './consumer/policy-gates.js';
 export * from './consumer/runtime-options.js';
-export { scopeWithin } from './consumer/scopes.js';
+export { concerns, scopeWithin } from './consumer/scopes.js';
 export * from './nest/boot-check.js';
 export { Consumes } from './nest/consumes.js';
 export { KafkaRuntimeServer } from './nest/kafka-runtime-server.js';

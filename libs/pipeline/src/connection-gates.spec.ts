@@ -8,11 +8,11 @@ import { incoming } from './testing/world.js';
 const delivery = (connection = 'out') =>
   incoming({ rawHeaders: { 'x-connection-id': connection, 'x-operation': 'post' } });
 
-function gates(limits: { maxInFlight?: number; rate?: RateBudget } = {}) {
+function gates({ scope = 'out', ...limits }: { maxInFlight?: number; rate?: RateBudget; scope?: string } = {}) {
   const told: Array<number | undefined> = [];
   const policy = new ConnectionGates({
     limitsOf: () => ({ maxInFlight: 3, rate: undefined, breaker: defaultBreakerRules, ...limits }),
-    scopeOf: () => 'out',
+    scopeOf: () => scope,
     random: () => 0,
     onBreaker: (_, untilMs) => told.push(untilMs),
   });
@@ -93,6 +93,25 @@ describe('ConnectionGates', () => {
     policy.note(told, { outcome: { kind: 'delivered' }, budget: { remaining: 0, resetMs: 9_000 } }, 0);
     expect(policy.admit(delivery(), 'out', 8_999)).toMatchObject({ scope: 'out', kind: 'budget', untilMs: 9_000 });
     expect(policy.admit(delivery(), 'out', 9_000)).toBeUndefined();
+  });
+
+  it('lets nobody through from the answer on that asked for a pause, though its settlement takes a while', () => {
+    const parts = { C1: scopeWithin('out', 'channel:C1'), C2: scopeWithin('out', 'channel:C2') };
+    const { policy } = gates({ maxInFlight: 100 });
+    const asked = delivery();
+    expect(policy.admit(asked, 'out', 0)).toBeUndefined();
+    policy.note(asked, { outcome: { kind: 'throttled', retryAfterMs: 5_000 } }, 10);
+    for (const scope of ['out', parts.C1])
+      expect(policy.admit(delivery(), scope, 5_009)).toMatchObject({ scope, kind: 'budget', untilMs: 5_010 });
+    expect(policy.admit(delivery('other'), 'other', 11)).toBeUndefined();
+    expect(policy.admit(delivery(), 'out', 5_010)).toBeUndefined();
+
+    const ofPart = gates({ maxInFlight: 100, scope: parts.C1 }).policy;
+    ofPart.admit(asked, parts.C1, 0);
+    ofPart.note(asked, { outcome: { kind: 'throttled', retryAfterMs: 5_000 } }, 0);
+    expect(ofPart.admit(delivery(), parts.C2, 1)).toBeUndefined();
+    for (const scope of ['out', parts.C1])
+      expect(ofPart.admit(delivery(), scope, 1)).toMatchObject({ scope, untilMs: 5_000 });
   });
 
   it('asks again within a minute when the rate is slow, because it may be changed', () => {

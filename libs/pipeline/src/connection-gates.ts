@@ -16,7 +16,7 @@ import {
   spend,
   workingBreaker,
 } from '@tributary/domain';
-import type { GateOrder, GatePolicy, IncomingRecord } from '@tributary/kafka';
+import { concerns, type GateOrder, type GatePolicy, type IncomingRecord } from '@tributary/kafka';
 
 /** What a connection may do at most. */
 export interface ConnectionLimits {
@@ -61,6 +61,8 @@ export class ConnectionGates implements GatePolicy {
   private readonly accounts = new Map<string, Account>();
   private readonly budgets = new Map<string, BudgetState>();
   private readonly verdicts = new WeakMap<IncomingRecord, CallVerdict>();
+  /** Until when a scope was asked to pause, by connection. */
+  private readonly pauses = new Map<string, Map<string, number>>();
 
   constructor(private readonly parts: ConnectionGatesParts) {}
 
@@ -75,6 +77,8 @@ export class ConnectionGates implements GatePolicy {
       const reason = `${maxInFlight} attempts of the connection are under way`;
       return { scope: id, kind: 'busy', untilMs: Number.POSITIVE_INFINITY, reason };
     }
+    const pause = this.pauseOf(id, scope, nowMs);
+    if (pause) return pause;
     const budget = this.budgetOf(scope, rate, nowMs);
     const budgetMs = budget && askBudget(budget, nowMs);
     if (budgetMs !== undefined) {
@@ -92,6 +96,29 @@ export class ConnectionGates implements GatePolicy {
   note(record: IncomingRecord, { outcome, budget }: CallResult, nowMs: number): void {
     this.verdicts.set(record, verdictOn(outcome));
     if (budget) this.observe(record, budget, nowMs);
+    // Its settlement closes the gate as well, but only after it was written down: others would be sent meanwhile.
+    if (outcome.kind === 'throttled') this.pause(record, nowMs + outcome.retryAfterMs);
+  }
+
+  private pause(record: IncomingRecord, untilMs: number): void {
+    const id = record.headers[deliveryHeaders.connectionId] ?? '';
+    const scope = this.parts.scopeOf(record);
+    const pauses = this.pauses.get(id) ?? new Map<string, number>();
+    this.pauses.set(id, pauses.set(scope, Math.max(untilMs, pauses.get(scope) ?? 0)));
+  }
+
+  private pauseOf(id: string, scope: string, nowMs: number): GateOrder | undefined {
+    const pauses = this.pauses.get(id);
+    if (!pauses) return undefined;
+    for (const [paused, untilMs] of pauses) {
+      if (untilMs <= nowMs) pauses.delete(paused);
+      else if (concerns(paused, scope)) {
+        // A part that is not known waits for all parts; asked again when the first of them is over.
+        return { scope, kind: 'budget', untilMs, reason: 'it was asked for a pause' };
+      }
+    }
+    if (pauses.size === 0) this.pauses.delete(id);
+    return undefined;
   }
 
   private observe(record: IncomingRecord, observed: ObservedBudget, nowMs: number): void {
