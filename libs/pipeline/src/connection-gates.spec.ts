@@ -106,6 +106,12 @@ describe('ConnectionGates', () => {
     expect(policy.admit(delivery('other'), 'other', 11)).toBeUndefined();
     expect(policy.admit(delivery(), 'out', 5_010)).toBeUndefined();
 
+    // Once it is settled, the gate that it closes counts, which a person may end earlier.
+    policy.note(asked, { outcome: { kind: 'throttled', retryAfterMs: 90_000_000 } }, 6_000);
+    policy.ended(asked, 'out', 6_050);
+    expect(policy.admit(delivery(), 'out', 6_051)).toMatchObject({ kind: 'budget' });
+    expect(policy.admit(delivery(), 'out', 7_050)).toBeUndefined();
+
     const ofPart = gates({ maxInFlight: 100, scope: parts.C1 }).policy;
     ofPart.admit(asked, parts.C1, 0);
     ofPart.note(asked, { outcome: { kind: 'throttled', retryAfterMs: 5_000 } }, 0);

@@ -50,6 +50,8 @@ interface Account {
 }
 
 const askAgainMs = 60_000;
+/** For the settlement of an ended attempt to be carried out. */
+const handOverMs = 1_000;
 /** Budgets above which the ones that are full, and so say nothing, are forgotten. */
 const manyBudgets = 10_000;
 
@@ -63,6 +65,8 @@ export class ConnectionGates implements GatePolicy {
   private readonly verdicts = new WeakMap<IncomingRecord, CallVerdict>();
   /** Until when a scope was asked to pause, by connection. */
   private readonly pauses = new Map<string, Map<string, number>>();
+  /** Scopes by the records whose answers asked for the pause. */
+  private readonly paused = new WeakMap<IncomingRecord, string>();
 
   constructor(private readonly parts: ConnectionGatesParts) {}
 
@@ -105,6 +109,16 @@ export class ConnectionGates implements GatePolicy {
     const scope = this.parts.scopeOf(record);
     const pauses = this.pauses.get(id) ?? new Map<string, number>();
     this.pauses.set(id, pauses.set(scope, Math.max(untilMs, pauses.get(scope) ?? 0)));
+    this.paused.set(record, scope);
+  }
+
+  /** From here on the gate that its settlement closes is what counts: a person may end that earlier. */
+  private handOver(record: IncomingRecord, nowMs: number): void {
+    const pauses = this.pauses.get(record.headers[deliveryHeaders.connectionId] ?? '');
+    const scope = this.paused.get(record);
+    const untilMs = scope === undefined ? undefined : pauses?.get(scope);
+    if (pauses && scope !== undefined && untilMs !== undefined)
+      pauses.set(scope, Math.min(untilMs, nowMs + handOverMs));
   }
 
   private pauseOf(id: string, scope: string, nowMs: number): GateOrder | undefined {
@@ -136,6 +150,7 @@ export class ConnectionGates implements GatePolicy {
     const account = this.accounts.get(record.headers[deliveryHeaders.connectionId] ?? '');
     if (!account) return [];
     account.underWay -= 1;
+    this.handOver(record, nowMs);
     const before = account.breaker;
     const { breaker: rules } = this.parts.limitsOf(account.id, record.headers[deliveryHeaders.operation] ?? '');
     const wasProbe = account.probe === record;
