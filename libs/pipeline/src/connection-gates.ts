@@ -40,6 +40,11 @@ export interface CallResult {
   readonly budget?: ObservedBudget;
 }
 
+interface Pause {
+  readonly scope: string;
+  untilMs: number;
+}
+
 interface Account {
   readonly id: string;
   underWay: number;
@@ -63,10 +68,8 @@ export class ConnectionGates implements GatePolicy {
   private readonly accounts = new Map<string, Account>();
   private readonly budgets = new Map<string, BudgetState>();
   private readonly verdicts = new WeakMap<IncomingRecord, CallVerdict>();
-  /** Until when a scope was asked to pause, by connection. */
-  private readonly pauses = new Map<string, Map<string, number>>();
-  /** Scopes by the records whose answers asked for the pause. */
-  private readonly paused = new WeakMap<IncomingRecord, string>();
+  /** What answers asked for, by connection, until their settlement has closed a gate. */
+  private readonly pauses = new Map<string, Map<IncomingRecord, Pause>>();
 
   constructor(private readonly parts: ConnectionGatesParts) {}
 
@@ -106,30 +109,24 @@ export class ConnectionGates implements GatePolicy {
 
   private pause(record: IncomingRecord, untilMs: number): void {
     const id = record.headers[deliveryHeaders.connectionId] ?? '';
-    const scope = this.parts.scopeOf(record);
-    const pauses = this.pauses.get(id) ?? new Map<string, number>();
-    this.pauses.set(id, pauses.set(scope, Math.max(untilMs, pauses.get(scope) ?? 0)));
-    this.paused.set(record, scope);
+    const pauses = this.pauses.get(id) ?? new Map<IncomingRecord, Pause>();
+    this.pauses.set(id, pauses.set(record, { scope: this.parts.scopeOf(record), untilMs }));
   }
 
   /** From here on the gate that its settlement closes is what counts: a person may end that earlier. */
-  private handOver(record: IncomingRecord, nowMs: number): void {
-    const pauses = this.pauses.get(record.headers[deliveryHeaders.connectionId] ?? '');
-    const scope = this.paused.get(record);
-    const untilMs = scope === undefined ? undefined : pauses?.get(scope);
-    if (pauses && scope !== undefined && untilMs !== undefined)
-      pauses.set(scope, Math.min(untilMs, nowMs + handOverMs));
+  private handOver(id: string, record: IncomingRecord, nowMs: number): void {
+    const pause = this.pauses.get(id)?.get(record);
+    if (pause) pause.untilMs = Math.min(pause.untilMs, nowMs + handOverMs);
   }
 
   private pauseOf(id: string, scope: string, nowMs: number): GateOrder | undefined {
     const pauses = this.pauses.get(id);
     if (!pauses) return undefined;
-    for (const [paused, untilMs] of pauses) {
-      if (untilMs <= nowMs) pauses.delete(paused);
-      else if (concerns(paused, scope)) {
-        // A part that is not known waits for all parts; asked again when the first of them is over.
-        return { scope, kind: 'budget', untilMs, reason: 'it was asked for a pause' };
-      }
+    for (const [record, pause] of pauses) {
+      // A part that is not known waits for all parts; it asks again when the first of them is over.
+      if (pause.untilMs <= nowMs) pauses.delete(record);
+      else if (concerns(pause.scope, scope))
+        return { scope, kind: 'budget', untilMs: pause.untilMs, reason: 'it was asked for a pause' };
     }
     if (pauses.size === 0) this.pauses.delete(id);
     return undefined;
@@ -150,7 +147,7 @@ export class ConnectionGates implements GatePolicy {
     const account = this.accounts.get(record.headers[deliveryHeaders.connectionId] ?? '');
     if (!account) return [];
     account.underWay -= 1;
-    this.handOver(record, nowMs);
+    this.handOver(account.id, record, nowMs);
     const before = account.breaker;
     const { breaker: rules } = this.parts.limitsOf(account.id, record.headers[deliveryHeaders.operation] ?? '');
     const wasProbe = account.probe === record;
