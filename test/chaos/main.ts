@@ -6,6 +6,8 @@ import { renderTable } from '../../tools/cli/table.js';
 import { demoIntegrations, untilSettled } from '../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
 import { servicePlans, untilReady } from '../../tools/start/services.js';
+import { runFaults } from './fault-run.js';
+import { type FaultName, faultNames } from './faults.js';
 import { sendLoad } from './load.js';
 import { judge } from './verdict.js';
 
@@ -18,6 +20,13 @@ const help = `Kills services with -9 under load and counts what was lost, repeat
   --keys <n>         keys, each in order (default 40)
   --kill <names>     services in the order of their deaths, separated by commas
                      (default connector-http,normalizer,router,ingress)
+
+  --faults <names>   instead: three connectors under load and what may happen to them; all, or some of
+                     ${faultNames.join(', ')}
+  --seconds <n>      with --faults: go through them again until so many seconds have passed (default once)
+  --long             with --faults: the same as --seconds 1200
+  --blocked <n>      with --faults: records that complete above a blocked one before a kill -9 (default 20000; 0: none)
+
   --help             this text
 
 Ends with one line of JSON: name, lost, inversions, repeats, ...
@@ -29,6 +38,10 @@ const { values } = parseArgs({
     'per-second': { type: 'string', default: '100' },
     keys: { type: 'string', default: '40' },
     kill: { type: 'string', default: 'connector-http,normalizer,router,ingress' },
+    faults: { type: 'string' },
+    seconds: { type: 'string', default: '0' },
+    long: { type: 'boolean', default: false },
+    blocked: { type: 'string', default: '20000' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -108,11 +121,34 @@ async function run(): Promise<boolean> {
   }
 }
 
+function faultsNamed(text: string): FaultName[] {
+  const names = text === 'all' ? faultNames : text.split(',').filter(Boolean);
+  for (const name of names) {
+    if (!faultNames.includes(name as FaultName)) {
+      throw new Error(`there is no fault ${name}; there are ${faultNames.join(', ')}`);
+    }
+  }
+  return names as FaultName[];
+}
+
+function runAsked(): Promise<boolean> {
+  if (values.faults === undefined) return run();
+  return runFaults({
+    faults: faultsNamed(values.faults),
+    perSecond: 300,
+    seconds: values.long ? 1_200 : Number(values.seconds),
+    blockedRecords: Number(values.blocked),
+    say,
+  });
+}
+
 if (values.help) console.log(help);
 else {
-  const isGood = await run().catch((error: Error) => {
-    console.error(`chaos: ${error.stack}`);
-    return false;
-  });
+  const isGood = await Promise.resolve()
+    .then(runAsked)
+    .catch((error: Error) => {
+      console.error(`chaos: ${error.stack}`);
+      return false;
+    });
   process.exit(isGood ? 0 : 1);
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IncomingRecord } from '@tributary/kafka';
 import { eventually } from '@tributary/testing';
+import { sendWebhooks } from '@tributary/vendor-simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { demoIntegrations } from '../../tools/start/demo.js';
 import { OtlpReceiver, type ReceivedSpan } from './testing/otlp-receiver.js';
@@ -233,6 +234,17 @@ describe('a delivery that is refused', () => {
     expect(shown).toMatch(/crm\.rejection\.tested/);
   });
 
+  it('is one cause with two dead letters', async () => {
+    const { groups } = JSON.parse(
+      expectDone(await system.tributary('dlt', 'groups', '--connection', receiver, '--json')),
+    );
+    expect(groups).toMatchObject([
+      { count: 2, group: 'connector-http', class: 'rejected', code: '422', connections: { [receiver]: 2 } },
+    ]);
+    const text = expectDone(await system.tributary('dlt', 'groups', '--fingerprint', groups[0].fingerprint));
+    expect(text).toMatch(new RegExp(`${groups[0].fingerprint} +2 .* connector-http +${receiver}: 2 +rejected +422`));
+  });
+
   it.each([
     ['nothing named', ['dlt', 'redrive', '--reason', 'r'], /name dead letters by id, or a filter/],
     ['no reason', ['dlt', 'redrive', 'delivery.http.v1.dlt/0/0'], /--reason/],
@@ -240,6 +252,21 @@ describe('a delivery that is refused', () => {
       'an id that is none',
       ['dlt', 'redrive', 'delivery.http.v1/0/0', '--reason', 'r'],
       /is not the id of a dead letter/,
+    ],
+    [
+      'an id beside a filter',
+      ['dlt', 'discard', 'delivery.http.v1.dlt/0/0', '--class', 'rejected', '--reason', 'r'],
+      /not both/,
+    ],
+    ['a class that there is not', ['dlt', 'redrive', '--class', 'odd', '--reason', 'r'], /--class is odd; there are/],
+    ['a topic that is none of ours', ['dlt', 'list', '--topic', 'foo.dlt'], /foo\.dlt is no dead-letter topic/],
+    ['a time that is none', ['dlt', 'list', '--from', 'noon'], /--from is noon; write a time like/],
+    ['a rate of nothing', ['dlt', 'redrive', '--key', 'k', '--rate', '0', '--reason', 'r'], /--rate is 0; it must be/],
+    ['an empty reason', ['dlt', 'redrive', '--key', 'k', '--reason', ' '], /--reason is empty/],
+    [
+      'an edit of an id',
+      ['dlt', 'edit', 'delivery.http.v1.dlt/0/0', '--header', 'ce_id=x', '--reason', 'r'],
+      /never edited/,
     ],
     ['one that is not there', ['dlt', 'discard', 'delivery.http.v1.dlt/0/999', '--reason', 'r'], /is not there/],
   ])('is left alone with %s', async (_name, args, said) => {
@@ -250,8 +277,9 @@ describe('a delivery that is refused', () => {
     await system.fault(receiver, {});
     const [first] = dead as [IncomingRecord];
     const dry = await system.tributary('dlt', 'redrive', idOf(first), '--reason', 'mended', '--dry-run');
-    expect(expectDone(dry)).toMatch(/would redrive .*\n.*nothing was done/);
-    expectDone(await system.tributary('dlt', 'redrive', idOf(first), '--reason', 'mended'));
+    expect(expectDone(dry)).toMatch(/would redrive 1 dead letters, 0 refused; nothing was done/);
+    const done = expectDone(await system.tributary('dlt', 'redrive', idOf(first), '--reason', 'mended', '--canary'));
+    expect(done).toMatch(/canary of 1: 1 delivered\n1 dead letters redriven, 0 refused/);
     const effect = await system.untilDelivered(receiver, String(first.headers.ce_id));
     expect(effect.id).toBe(`msg_${first.headers['x-delivery-id']}`);
     const again = await system.tributary('dlt', 'redrive', idOf(first), '--reason', 'again');
@@ -280,6 +308,115 @@ describe('a delivery that is refused', () => {
   });
 });
 
+describe('a redrive that fails again', () => {
+  const receiver = 'ops-rejecting';
+  const open = async () =>
+    JSON.parse(expectDone(await system.tributary('dlt', 'list', '--connection', receiver, '--json'))) as {
+      id: string;
+      redrives: number;
+      reason: string;
+    }[];
+
+  it('stops at its canary, can be edited, and two who redrive at once send each once', async () => {
+    await system.fault(receiver, { status: 422 });
+    for (let n = 0; n < 3; n++) await publish('crm.rejection.tested', `again-${n}`);
+    const isListed = async () => expect(await open()).toHaveLength(3);
+    await eventually(isListed, { timeoutMs: patienceMs, what: 'three dead letters' });
+
+    const stopped = await system.tributary('dlt', 'redrive', '--connection', receiver, '--reason', 'hoped', '--canary');
+    expectFails(stopped, /stopped: delivery\.http\.v1\.dlt\/\d+\/\d+ died again: .*422/);
+    expect(stopped.stdout).toMatch(/canary of 1: 1 dead\n1 dead letters redriven/);
+    const letters = await eventually(
+      async () => {
+        const found = await open();
+        expect(found.map(({ redrives }) => redrives).toSorted()).toEqual([0, 0, 1]);
+        return found;
+      },
+      { timeoutMs: patienceMs, what: 'the canary to be dead again' },
+    );
+
+    await system.fault(receiver, {});
+    const before = (await system.effectsAt(receiver)).length;
+    const edited = letters[0] as { id: string };
+    const file = await yamlFile(
+      expectDone(await system.tributary('dlt', 'show', edited.id, '--value')).replace('test', 'mended'),
+    );
+    const edit = ['dlt', 'edit', edited.id, '--value', file, '--reason', 'typing error'];
+    expect(expectDone(await system.tributary(...edit, '--dry-run'))).toMatch(
+      /^- .*test.*\n\+ .*mended.*\nnothing was done/,
+    );
+    expectDone(await system.tributary(...edit, '--yes'));
+    expectFails(await system.tributary(...edit, '--yes'), /is redriven already/);
+
+    const both = await Promise.all(
+      ['ada', 'bob'].map((who) =>
+        system.tributary('dlt', 'redrive', '--connection', receiver, '--reason', who, '--json'),
+      ),
+    );
+    const done = both.map((result) => JSON.parse(expectDone(result)).done as number);
+    expect(done[0]! + done[1]!).toBe(2);
+    await eventually(async () => expect(await system.effectsAt(receiver)).toHaveLength(before + 3), {
+      timeoutMs: patienceMs,
+      what: 'all three at the receiver',
+    });
+    expect(await open()).toEqual([]);
+    const [act] = await system.query<{ details: Record<string, string> }>(
+      `SELECT details FROM ledger.fact WHERE action = 'redriven' AND details->>'edited' = 'true'`,
+    );
+    expect(act?.details.valueDigest).not.toBe(act?.details.valueDigestBefore);
+    await system.expectProofCloses();
+  });
+});
+
+describe('a webhook whose body nobody can read', () => {
+  it('is mended by hand, normalized, and not taken twice', async () => {
+    const [report] = await sendWebhooks({
+      source: 'github',
+      url: `${system.ingressUrl}/webhooks/demo-github`,
+      secrets: [system.environment.secrets.DEMO_GITHUB_SECRET],
+      count: 1,
+      prefix: 'unreadable',
+      faults: ['unreadable-body'],
+    });
+    expect(report?.status).toBe(400);
+    const [letter] = await eventually(
+      async () => {
+        const found = JSON.parse(
+          expectDone(await system.tributary('dlt', 'list', '--topic', 'raw.github.v1.dlt', '--json')),
+        );
+        expect(found).toHaveLength(1);
+        return found as { id: string }[];
+      },
+      { timeoutMs: patienceMs, what: 'the dead letter' },
+    );
+    const id = letter?.id ?? '';
+    const bad = await yamlFile('still { no JSON');
+    expectFails(
+      await system.tributary('dlt', 'edit', id, '--value', bad, '--reason', 'r', '--yes'),
+      /cannot read the new body either/,
+    );
+    const body = {
+      action: 'opened',
+      issue: { number: 7, id: 7, title: 'mended', html_url: 'https://x/7' },
+      repository: { id: 1, full_name: 'a/b' },
+    };
+    const file = await yamlFile(JSON.stringify(body));
+    expectDone(await system.tributary('dlt', 'edit', id, '--value', file, '--reason', 'cut off by a proxy', '--yes'));
+    const settled = await eventually(
+      async () => {
+        const [fact] = await system.query<Fact>(
+          `SELECT * FROM ledger.fact WHERE action = 'accepted' AND origin_topic = 'raw.github.v1' AND outcome <> 'dead'`,
+        );
+        if (!fact) throw new Error('it is not normalized');
+        return fact;
+      },
+      { timeoutMs: patienceMs, what: 'the mended webhook' },
+    );
+    expect(settled.outcome).toBe('normalized');
+    await system.expectProofCloses();
+  });
+});
+
 describe('a destination that takes our key no longer', () => {
   const receiver = 'ops-guarded';
 
@@ -300,6 +437,15 @@ describe('a destination that takes our key no longer', () => {
     await system.untilDelivered('ops-plain', elsewhere.id);
     await untilFact(second.id, ({ action }) => action === 'planned', 'the second to be planned');
     expect(await system.effectsAt(receiver)).toEqual([]);
+
+    const connector = ['--service', system.service('connector-http').url];
+    const lanes = expectDone(await system.tributary('lanes', ...connector));
+    expect(lanes).toMatch(/connector-http is ready, \d+ partitions/);
+    expect(lanes).toMatch(/^ops-guarded ops:guarded +gated .*unauthorized/m);
+    expect(lanes).toMatch(/^ops-guarded +somebody resumes it +1 +unauthorized/m);
+    expect(await system.tributary('health', ...connector)).toMatchObject({
+      stdout: expect.stringMatching(/1 keys stand still since .*, 1 gates closed, 0 partitions paused/),
+    });
 
     expectDone(await system.tributary('resume', receiver, '--reason', 'key replaced'));
     await system.untilDelivered(receiver, second.id);
@@ -339,6 +485,9 @@ describe('a destination that asks for patience', () => {
       receiver,
     ]);
     expect(attempts).toHaveLength(1);
+    const scraped = await (await fetch(`${system.service('connector-http').url}/metrics`)).text();
+    expect(scraped).toContain('attempts_early_total{group="connector-http"} 0');
+    expect(scraped).toMatch(/delay_error_seconds_count\{group="connector-http",kind="gate"\} [1-9]/);
     await system.expectProofCloses();
   });
 });
@@ -488,6 +637,14 @@ describe('the command line', () => {
       expect(up).toMatch(new RegExp(`${part}[ │|]+up`));
     }
     expect(up).not.toMatch(/DOWN/);
+    expectFails(await system.tributary('lanes', '--service', 'http://127.0.0.1:9'), /127\.0\.0\.1:9 does not answer/);
+    expectFails(await system.tributary('lanes', '--service', system.ingressUrl), /consumes nothing/);
+    expectFails(await system.tributary('lanes', '--service', system.ingressUrl, '--limit', '0'), /--limit is 0/);
+    const group = ['group', 'accept-offsets'];
+    expect(expectDone(await system.tributary(...group, 'router'))).toMatch(
+      /every committed offset of router can be read/,
+    );
+    expectFails(await system.tributary(...group, 'nobody'), /there is no group nobody; there are normalizer, router/);
     expectFails(await system.tributary('health', '--service', 'http://127.0.0.1:9'), /127\.0\.0\.1:9[ │|]+DOWN/);
   });
 
@@ -514,5 +671,5 @@ describe('the command line', () => {
 
 afterEach(async () => {
   // A fault that a failed test left behind would fail the next ones for no reason of theirs.
-  for (const receiver of ['ops-gated', 'ops-guarded']) await system.fault(receiver, {});
+  for (const receiver of ['ops-gated', 'ops-guarded', 'ops-rejecting']) await system.fault(receiver, {});
 });

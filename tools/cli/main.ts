@@ -2,8 +2,10 @@
 import { Command } from 'commander';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
+import { addGroupCommands } from './commands/groups.js';
 import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
+import { addLanesCommand } from './commands/lanes.js';
 import { addProofCommands } from './commands/prove.js';
 import { addSecretCommands } from './commands/secrets.js';
 
@@ -17,6 +19,8 @@ addIntegrationCommands(program);
 addProofCommands(program);
 addDeadLetterCommands(program);
 addClusterCommands(program);
+addGroupCommands(program);
+addLanesCommand(program);
 addSecretCommands(program);
 addHealthCommand(program);
 

@@ -27,6 +27,18 @@ export function acting<A extends unknown[]>(program: Command, act: Act<A>): (...
   };
 }
 
+/** Wraps a command that needs no session: it only asks services. */
+export function reporting<A extends unknown[]>(act: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      await act(...args);
+    } catch (error) {
+      process.stderr.write(`tributary: ${describe(error)}\n`);
+      process.exitCode = 1;
+    }
+  };
+}
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isExpected =

@@ -10,7 +10,8 @@ export const connectorSettings = {
   ),
   orderedRetries: flag(
     'ORDERED_RETRIES',
-    'Preview: waits above 10 s go to the retry topic and keep the order of their key; off: they hold their lane in memory.',
+    'Waits above 10 s go to the retry topic and keep the order of their key; false: they hold their lane in memory and a restart forgets them. All instances of a connector must stop before it is changed.',
+    true,
   ),
   concurrency: integer(
     'CONCURRENCY',

@@ -90,6 +90,26 @@ const failureFields = (failure: Failure) => ({
 
 const coordinateParts = ({ topic, partition, offset }: Coordinates) => [topic, String(partition), String(offset)];
 
+const acceptedId = (origin: Coordinates, redrive = ''): string =>
+  digestOfParts(['normalizer', 'accepted', ...coordinateParts(origin), redrive]);
+
+const plannedId = (origin: Coordinates, redrive = ''): string =>
+  digestOfParts(['router', 'planned', ...coordinateParts(origin), redrive]);
+
+const settledId = (origin: Coordinates, outcome: SettledOutcome, redrive = ''): string =>
+  digestOfParts(['connector', 'settled', ...coordinateParts(origin), outcome, redrive]);
+
+/** Ids of the audit records in which a record's way through a stage can end, for that redrive of it. */
+export function settlementIds(
+  stage: 'normalizer' | 'router' | 'connector',
+  origin: Coordinates,
+  redrive: string,
+): string[] {
+  if (stage === 'normalizer') return [acceptedId(origin, redrive)];
+  if (stage === 'router') return [plannedId(origin, redrive)];
+  return settledOutcomes.map((outcome) => settledId(origin, outcome, redrive));
+}
+
 export interface AcceptedFacts extends Who, What {
   readonly origin: Coordinates;
   readonly outcome: AcceptedOutcome;
@@ -111,7 +131,7 @@ export function acceptedRecord(facts: AcceptedFacts): AuditRecord {
     ...whoFields(facts),
     ...whatFields(facts),
     ...originFields(facts.origin),
-    auditId: digestOfParts(['normalizer', 'accepted', ...coordinateParts(facts.origin), facts.redrive ?? '']),
+    auditId: acceptedId(facts.origin, facts.redrive),
     stage: 'normalizer',
     action: 'accepted',
     outcome: facts.outcome,
@@ -143,7 +163,7 @@ export function plannedRecord(facts: PlannedFacts): AuditRecord {
     ...whatFields(facts),
     ...originFields(facts.origin),
     ...(facts.failure && failureFields(facts.failure)),
-    auditId: digestOfParts(['router', 'planned', ...coordinateParts(facts.origin), facts.redrive ?? '']),
+    auditId: plannedId(facts.origin, facts.redrive),
     stage: 'router',
     action: 'planned',
     outcome: facts.failure ? 'dead' : facts.deliveries.length > 0 ? 'planned' : 'unsubscribed',
@@ -210,13 +230,7 @@ export function settledRecord(
   return {
     ...deliveryFields(facts),
     ...(facts.failure && failureFields(facts.failure)),
-    auditId: digestOfParts([
-      'connector',
-      'settled',
-      ...coordinateParts(facts.origin),
-      facts.outcome,
-      facts.redrive ?? '',
-    ]),
+    auditId: settledId(facts.origin, facts.outcome, facts.redrive),
     action: 'settled',
     outcome: facts.outcome,
     receipt: facts.receipt ?? null,

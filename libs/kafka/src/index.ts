@@ -1,6 +1,8 @@
+export * from './admin/accepted-offsets.js';
 export { CompactedTopicReader } from './admin/compacted-topic-reader.js';
 export { TopicAdmin } from './admin/topic-admin.js';
 export * from './admin/topic-plan.js';
+export * from './admin/topic-reader.js';
 export { scanTopic } from './admin/topic-scan.js';
 export * from './connection/client.js';
 export * from './connection/clock.js';

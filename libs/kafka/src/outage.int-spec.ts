@@ -127,4 +127,33 @@ describe('while Kafka is away', () => {
     expect(told).toEqual(['before=before', 'after=after']);
     await Promise.all([runtime.stop({ deadlineMs: 1_000 }), reader.stop(), producer.close()]);
   });
+
+  it('a consumer with ordered retries goes on at once, time after time, because it need not wait for itself', async () => {
+    const topic = await aTopic(kafka.brokers, 2);
+    await createTopic(kafka.brokers, topic.retry.name, 2);
+    const producer = new RecordProducer(client, { deadlineMs: 60_000 });
+    const handled: string[] = [];
+    const runtime = aRuntime({
+      client,
+      producer,
+      topic,
+      group: uniqueName('outage'),
+      handler: async ({ value }) => {
+        handled.push(String(value));
+        return { to: 'commit' };
+      },
+      // Whoever waits for a former owner waits longer than this test may take.
+      options: { retries: { topic: topic.retry, takeover: { attemptMs: 600_000, appendMs: 0, marginMs: 0 } } },
+    });
+    void runtime.start();
+    for (const value of ['first', 'second', 'third']) {
+      await producer.send({ topic: topic.main.name, key: value, value: Buffer.from(value) });
+      await eventually(() => handled.includes(value), { timeoutMs: 40_000 });
+      await eventually(() => runtime.snapshot().running === 0);
+      await kafka.stop();
+      await kafka.start();
+    }
+    expect(handled).toEqual(['first', 'second', 'third']);
+    await Promise.all([runtime.stop({ deadlineMs: 1_000 }), producer.close()]);
+  });
 });

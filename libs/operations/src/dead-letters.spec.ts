@@ -1,100 +1,117 @@
-import type { IncomingRecord, OutgoingRecord } from '@tributary/kafka';
 import { describe, expect, it } from 'vitest';
-import type { DeadLetterState } from './dead-letter.js';
-import { DeadLetters, NotADeadLetter, parseId, summaryOf } from './dead-letters.js';
-import { type AuditRecordFacts, auditOf } from './facts.js';
+import { type DeadLetter, NotADeadLetter, parseId, summaryOf } from './dead-letter.js';
+import { auditOf } from './facts.js';
+import { whyNotRedrivable } from './redriven-record.js';
+import { aDeadLetter, slackDeadLetters as dlt, headersOfDeath, worldOf } from './testing/dead-letter-world.js';
 
-const dlt = 'delivery.slack.v1.dlt';
-const died = {
-  ce_id: 'e1',
-  ce_source: '/acme/in',
-  ce_type: 'people.employee.onboarded',
-  ce_tenant: 'acme',
-  traceparent: '00-1',
-  'x-delivery-id': 'd1',
-  'x-connection-id': 'out',
-  'x-origin-topic': 'delivery.slack.v1',
-  'x-origin-partition': '2',
-  'x-origin-offset': '77',
-  'x-retry-attempt': '3',
-  'x-retry-first-failure-ms': '5',
-  'x-error-class': 'rejected',
-  'x-error-code': '404',
-  'x-error-message': 'no such channel',
-  'x-error-fingerprint': 'abc',
-};
+const act = { actor: 'ada', reason: 'channel is back', id: 'job-1' };
 
-function aLetter(offset: number, over: Partial<IncomingRecord> = {}): IncomingRecord {
-  const rawHeaders = over.rawHeaders ?? died;
-  return {
-    topic: dlt,
-    partition: 2,
-    offset: BigInt(offset),
-    timestampMs: 1_000 + offset,
-    key: Buffer.from('acme:7'),
-    value: Buffer.from([0, 1, 2]),
-    headers: Object.fromEntries(Object.entries(rawHeaders).map(([name, value]) => [name, String(value)])),
-    rawHeaders,
-    ...over,
-  };
+async function all(letters: AsyncIterable<DeadLetter>): Promise<DeadLetter[]> {
+  const found: DeadLetter[] = [];
+  for await (const letter of letters) found.push(letter);
+  return found;
 }
 
-function world(records: IncomingRecord[], states: Record<string, DeadLetterState> = {}) {
-  const sent: OutgoingRecord[] = [];
-  const audits: AuditRecordFacts[] = [];
-  const trouble = { send: () => {} };
-  const letters = new DeadLetters({
-    scan: async (topic, onRecord) => {
-      for (const record of records) if (record.topic === topic) onRecord(record);
-    },
-    statesOf: async () => new Map(Object.entries(states)),
-    send: async (record) => {
-      trouble.send();
-      sent.push(record);
-    },
-    audit: async (facts) => void audits.push(facts),
-  });
-  return { letters, sent, audits, trouble };
-}
-
-describe('DeadLetters', () => {
+describe('finding dead letters', () => {
   it.each([
     [{ connection: 'out' }, [0, 1]],
     [{ connection: 'other' }, [2]],
     [{ errorClass: 'expired' }, [1]],
     [{ fingerprint: 'abc' }, [0, 1, 2]],
     [{ key: 'acme:7' }, [0, 1]],
-    [{ sinceMs: 1_001 }, [1, 2]],
-    [{ connection: 'out', sinceMs: 1_001 }, [1]],
+    [{ fromMs: 1_001 }, [1, 2]],
+    [{ toMs: 1_001 }, [0]],
+    [{ fromMs: 1_001, toMs: 1_002 }, [1]],
+    [{ connection: 'out', fromMs: 1_001 }, [1]],
     [{}, [0, 1, 2]],
     [{ key: '' }, []],
-  ])('lists those that match %j', async (filter, offsets) => {
-    const { letters } = world([
-      aLetter(0),
-      aLetter(1, { rawHeaders: { ...died, 'x-error-class': 'expired' } }),
-      aLetter(2, { rawHeaders: { ...died, 'x-connection-id': 'other' }, key: null }),
+  ])('chooses those that match %j', async (filter, offsets) => {
+    const { letters } = worldOf([
+      aDeadLetter(0),
+      aDeadLetter(1, { rawHeaders: { ...headersOfDeath, 'x-error-class': 'expired' } }),
+      aDeadLetter(2, { rawHeaders: { ...headersOfDeath, 'x-connection-id': 'other' }, key: null }),
     ]);
-    expect((await letters.list(dlt, filter)).map(({ record }) => Number(record.offset))).toEqual(offsets);
+    const found = await all(letters.find([dlt], filter));
+    expect(found.map(({ record }) => Number(record.offset))).toEqual(offsets);
   });
 
-  it('says where each stands', async () => {
-    const { letters } = world([aLetter(0), aLetter(1)], { [`dead-letter:${dlt}/2/1`]: 'discarded' });
-    expect((await letters.list(dlt)).map(({ id, state }) => [id, state])).toEqual([
-      [`${dlt}/2/0`, 'open'],
-      [`${dlt}/2/1`, 'discarded'],
+  it('says where each stands, and chooses by that too', async () => {
+    const records = Array.from({ length: 4 }, (_, offset) => aDeadLetter(offset));
+    const states = {
+      [`${dlt}/2/1`]: 'discarded',
+      [`${dlt}/2/2`]: 'unfinished',
+      [`${dlt}/2/3`]: 'redriven',
+    } as const;
+    const { letters } = worldOf(records, states);
+    expect((await all(letters.find([dlt]))).map(({ state }) => state)).toEqual([
+      'open',
+      'discarded',
+      'unfinished',
+      'redriven',
     ]);
+    const open = await all(letters.find([dlt], { state: 'open' }));
+    expect(open.map(({ id }) => id)).toEqual([`${dlt}/2/0`]);
   });
 
-  it('sends one through its own chain again: same key, partition, value and delivery id', async () => {
-    const { letters, sent, audits } = world([aLetter(0)]);
+  it('reads no further than it is asked for, a batch at a time', async () => {
+    const { letters, read } = worldOf(Array.from({ length: 5_000 }, (_, offset) => aDeadLetter(offset)));
+    for await (const letter of letters.find([dlt])) if (letter.record.offset === 3n) break;
+    expect(read()).toBeLessThanOrEqual(201);
+  });
+
+  it('reads the one that is named and no other', async () => {
+    const { letters, read } = worldOf(Array.from({ length: 500 }, (_, offset) => aDeadLetter(offset)));
+    expect((await letters.show(`${dlt}/2/321`)).record.offset).toBe(321n);
+    expect(read()).toBe(1);
+  });
+
+  it.each([`${dlt}/0/9`, `${dlt}/2/9`, 'delivery.http.v1.dlt/2/0'])('says so when %s is not there', async (id) => {
+    await expect(worldOf([aDeadLetter(0)]).letters.show(id)).rejects.toThrow(`${id} is not there`);
+  });
+
+  it.each([
+    '',
+    'delivery.slack.v1/0/1',
+    `${dlt}/0`,
+    `${dlt}/0/-1`,
+    `${dlt}/a/1`,
+    '.dlt/0/1/2',
+    `${dlt}/0/${'9'.repeat(20)}`,
+    `a b.dlt/0/1`,
+    `${dlt}/0/1\n`,
+    `${dlt}/1e3/1`,
+  ])('takes %j for no id', (id) => {
+    expect(() => parseId(id)).toThrow(NotADeadLetter);
+  });
+
+  it('reads an id', () => {
+    expect(parseId(`${dlt}/3/123456789012345`)).toEqual({ topic: dlt, partition: 3, offset: 123_456_789_012_345 });
+  });
+
+  it('shows what a person wants to know, of a record without headers too', () => {
+    const letter = { id: 'x', state: 'open' as const, act: undefined, record: aDeadLetter(0) };
+    expect(summaryOf(letter)).toMatchObject({
+      class: 'rejected',
+      reason: 'no such channel',
+      origin: 'delivery.slack.v1/2/77',
+      redrives: 0,
+    });
+    const bare = { ...letter, record: aDeadLetter(0, { rawHeaders: {}, key: null }) };
+    expect(summaryOf(bare)).toMatchObject({ class: '', key: '', origin: '//' });
+  });
+});
+
+describe('acting on a dead letter', () => {
+  it('sends it through its own chain again: same key, partition, value and delivery id', async () => {
+    const { letters, sent, audits } = worldOf([aDeadLetter(0)]);
     const letter = await letters.show(`${dlt}/2/0`);
-    const redriveId = await letters.redrive(letter, 'ada', 'channel is back');
-    const { 'x-retry-attempt': _a, 'x-retry-first-failure-ms': _f, ...rest } = died;
+    expect(await letters.redrive(letter, act)).toBe('job-1');
+    const { 'x-retry-attempt': _a, 'x-retry-first-failure-ms': _f, ...rest } = headersOfDeath;
     const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('x-error-')));
     expect(sent).toMatchObject([
       { topic: 'delivery.slack.v1.retry', partition: 2, key: letter.record.key, value: letter.record.value },
     ]);
-    expect(sent[0]?.headers).toEqual({ ...kept, 'x-redrive-id': redriveId, 'x-redrive-count': '1' });
+    expect(sent[0]?.headers).toEqual({ ...kept, 'x-redrive-id': 'job-1', 'x-redrive-count': '1' });
     expect(audits.map((facts) => auditOf(facts, 9))).toMatchObject([
       {
         action: 'redriven',
@@ -102,6 +119,7 @@ describe('DeadLetters', () => {
         reason: 'channel is back',
         deliveryId: 'd1',
         entity: `dead-letter:${dlt}/2/0`,
+        details: { redriveId: 'job-1' },
         originTopic: 'delivery.slack.v1',
         originPartition: 2,
         originOffset: 77,
@@ -110,82 +128,102 @@ describe('DeadLetters', () => {
   });
 
   it.each([
+    ['events.crm.v1.router.dlt', 'events.crm.v1.router.retry'],
+    ['raw.github.v1.dlt', 'raw.github.v1.retry'],
+  ])('sends what died in %s to %s', async (topic, target) => {
+    const { letters, sent } = worldOf([aDeadLetter(0, { topic })]);
+    await letters.redrive(await letters.show(`${topic}/2/0`), act);
+    expect(sent.map((record) => record.topic)).toEqual([target]);
+  });
+
+  it.each([
     ['2', '3'],
     ['nonsense', '1'],
   ])('counts redrives on from %s', async (before, after) => {
-    const { letters, sent } = world([
-      aLetter(0, { rawHeaders: { ...died, 'x-redrive-id': 'old', 'x-redrive-count': before } }),
-    ]);
-    const id = await letters.redrive(await letters.show(`${dlt}/2/0`), 'ada', 'x');
+    const rawHeaders = { ...headersOfDeath, 'x-redrive-id': 'old', 'x-redrive-count': before };
+    const { letters, sent } = worldOf([aDeadLetter(0, { rawHeaders })]);
+    const id = await letters.redrive(await letters.show(`${dlt}/2/0`), act);
     expect(sent[0]?.headers).toMatchObject({ 'x-redrive-id': id, 'x-redrive-count': after });
   });
 
-  it.each(['redriven', 'discarded'] as const)('refuses to treat one that was %s before', async (state) => {
-    const { letters, sent, audits } = world([aLetter(0)], { [`dead-letter:${dlt}/2/0`]: state });
+  it.each(['redriven', 'discarded'] as const)('refuses one that was %s before, and says by whom', async (state) => {
+    const { letters, sent, audits } = worldOf([aDeadLetter(0)], { [`${dlt}/2/0`]: state });
     const letter = await letters.show(`${dlt}/2/0`);
-    await expect(letters.redrive(letter, 'ada', 'x')).rejects.toThrow(`is ${state} already`);
-    await expect(letters.discard(letter, 'ada', 'x')).rejects.toThrow(NotADeadLetter);
+    await expect(letters.redrive(letter, act)).rejects.toThrow(`is ${state} already, by bob`);
+    await expect(letters.discard(letter, act)).rejects.toThrow(NotADeadLetter);
     expect([sent, audits]).toEqual([[], []]);
   });
 
-  it('redrives one that is named twice once, though both listings say it is open', async () => {
-    const { letters, sent } = world([aLetter(0)]);
+  it('redrives one once, though two listings say it is open', async () => {
+    const { letters, sent } = worldOf([aDeadLetter(0)]);
     const [first, second] = [await letters.show(`${dlt}/2/0`), await letters.show(`${dlt}/2/0`)];
-    await letters.redrive(first, 'ada', 'x');
-    await expect(letters.redrive(second, 'ada', 'x')).rejects.toThrow('is redriven already');
-    await expect(letters.discard(first, 'ada', 'x')).rejects.toThrow('is redriven already');
+    await letters.redrive(first, act);
+    await expect(letters.redrive(second, act)).rejects.toThrow('is redriven already');
+    await expect(letters.discard(first, act)).rejects.toThrow('is redriven already');
     expect(sent).toHaveLength(1);
   });
 
-  it('lets one be redriven again that could not be sent', async () => {
-    const { letters, sent, trouble, audits } = world([aLetter(0)]);
-    const letter = await letters.show(`${dlt}/2/0`);
+  it.each([
+    [false, 'open'],
+    [true, 'unfinished'],
+    [undefined, 'unfinished'],
+  ] as const)('after a send that may have arrived (%s) it is %s', async (mayHaveArrived, state) => {
+    const { letters, trouble, audits } = worldOf([aDeadLetter(0)]);
     trouble.send = () => {
-      throw new Error('Kafka is away');
+      throw Object.assign(new Error('Kafka is away'), { sent: mayHaveArrived });
     };
-    await expect(letters.redrive(letter, 'ada', 'x')).rejects.toThrow('Kafka is away');
+    await expect(letters.redrive(await letters.show(`${dlt}/2/0`), act)).rejects.toThrow('Kafka is away');
     expect(audits).toEqual([]);
-    trouble.send = () => {};
-    await letters.redrive(letter, 'ada', 'x');
-    expect(sent).toHaveLength(1);
+    expect((await letters.show(`${dlt}/2/0`)).state).toBe(state);
+  });
+
+  it('is unfinished as long as nobody can read of it', async () => {
+    const { letters, trouble } = worldOf([aDeadLetter(0)]);
+    trouble.audit = () => {
+      throw new Error('no registry');
+    };
+    await expect(letters.discard(await letters.show(`${dlt}/2/0`), act)).rejects.toThrow('no registry');
+    expect((await letters.show(`${dlt}/2/0`)).state).toBe('unfinished');
   });
 
   it('discards with an audit record and without sending anything', async () => {
-    const { letters, sent, audits } = world([aLetter(0)]);
-    await letters.discard(await letters.show(`${dlt}/2/0`), 'ada', 'obsolete');
+    const { letters, sent, audits } = worldOf([aDeadLetter(0)]);
+    await letters.discard(await letters.show(`${dlt}/2/0`), act);
     expect(sent).toEqual([]);
-    expect(audits).toMatchObject([{ action: 'discarded', actor: 'ada', reason: 'obsolete' }]);
+    expect(audits).toMatchObject([{ action: 'discarded', actor: 'ada', reason: 'channel is back' }]);
   });
 
-  it('says so when there is no such dead letter', async () => {
-    await expect(world([]).letters.show(`${dlt}/0/9`)).rejects.toThrow(`${dlt}/0/9 is not there`);
+  it('sends a correction instead, and the audit tells both digests and which headers differ', async () => {
+    const { letters, sent, audits } = worldOf([aDeadLetter(0)]);
+    const headers = { ce_time: '2026-01-01T00:00:00Z', custom: undefined };
+    await letters.redrive(await letters.show(`${dlt}/2/0`), act, { value: Buffer.from('new'), headers });
+    expect(String(sent[0]?.value)).toBe('new');
+    expect(sent[0]?.headers).toMatchObject({ ce_time: headers.ce_time, 'x-delivery-id': 'd1' });
+    const [audit] = audits.map((facts) => auditOf(facts, 9));
+    expect(audit?.details).toMatchObject({ edited: 'true', headersChanged: 'ce_time' });
+    expect(audit?.details.valueDigest).toMatch(/^[0-9a-f]{64}$/);
+    expect(audit?.details.valueDigest).not.toBe(audit?.details.valueDigestBefore);
   });
+});
 
-  it.each(['', 'delivery.slack.v1/0/1', `${dlt}/0`, `${dlt}/0/-1`, `${dlt}/a/1`, '.dlt/0/1/2'])(
-    'takes %j for no id',
-    (id) => {
-      expect(() => parseId(id)).toThrow(NotADeadLetter);
-    },
-  );
+describe('whether a dead letter can be redriven', () => {
+  const letter = (headers: Record<string, string>, topic = dlt): DeadLetter => {
+    const record = aDeadLetter(0, { topic, rawHeaders: { ...headersOfDeath, ...headers } });
+    return { id: 'x', state: 'open', act: undefined, record };
+  };
 
-  it('reads an id', () => {
-    expect(parseId(`${dlt}/3/12345678901234567890`)).toEqual({
-      topic: dlt,
-      partition: 3,
-      offset: 12345678901234567890n,
-    });
-  });
-
-  it('shows what a person wants to know, of a record without headers too', () => {
-    const { letters: _, ...nothing } = { letters: 0, id: 'x', state: 'open' as const, record: aLetter(0) };
-    expect(summaryOf(nothing)).toMatchObject({
-      class: 'rejected',
-      reason: 'no such channel',
-      origin: 'delivery.slack.v1/2/77',
-    });
-    expect(summaryOf({ ...nothing, record: aLetter(0, { rawHeaders: {}, key: null }) })).toMatchObject({
-      class: '',
-      key: '',
-    });
+  it.each<[string, DeadLetter, RegExp | undefined]>([
+    ['one as it died', letter({}), undefined],
+    ['one of the router', letter({ 'x-origin-topic': 'events.crm.v1' }, 'events.crm.v1.router.dlt'), undefined],
+    ['the fourth time', letter({ 'x-redrive-count': '4' }), undefined],
+    ['the fifth time', letter({ 'x-redrive-count': '5' }), /redriven 5 times already and is parked/],
+    ['another origin', letter({ 'x-origin-topic': 'delivery.http.v1' }), /came from delivery\.http\.v1/],
+    ['another partition', letter({ 'x-origin-partition': '3' }), /discard it/],
+    ['no offset', letter({ 'x-origin-offset': '-1' }), /discard it/],
+    ['an audit record', letter({}, 'audit.records.v1.dlt'), /audit-logger has no retry topic/],
+    ['a stranger', letter({}, 'foreign.v1.dlt'), /no retry topic/],
+  ])('%s', (_, one, why) => {
+    if (why) expect(whyNotRedrivable(one, 5)).toMatch(why);
+    else expect(whyNotRedrivable(one, 5)).toBeUndefined();
   });
 });

@@ -1,142 +1,147 @@
-import { randomUUID } from 'node:crypto';
-import {
-  cloudEventHeaders as ce,
-  deliveryHeaders,
-  errorHeaders,
-  originHeaders,
-  redriveHeaders,
-  retryHeaders,
-} from '@tributary/contracts';
-import type { IncomingRecord, OutgoingRecord } from '@tributary/kafka';
-import { type DeadLetter, type DeadLetterState, deadLetterEntity } from './dead-letter.js';
+import type { IncomingRecord, OffsetRange, OutgoingRecord } from '@tributary/kafka';
+import type { DeadLetterAct, DeadLetterActKind, DeadLetterActs } from '@tributary/persistence';
+import { type DeadLetter, idOf, NotADeadLetter, parseId, stateOf } from './dead-letter.js';
+import { type DeadLetterFilter, matches } from './dead-letter-filter.js';
 import type { AuditRecordFacts } from './facts.js';
-
-export interface DeadLetterFilter {
-  readonly connection?: string;
-  readonly errorClass?: string;
-  readonly fingerprint?: string;
-  readonly key?: string;
-  readonly sinceMs?: number;
-}
+import { type Correction, redrivenRecord } from './redriven-record.js';
 
 export interface DeadLetterPorts {
-  readonly scan: (topic: string, onRecord: (record: IncomingRecord) => void) => Promise<void>;
-  /** States of the dead letters of a topic by entity, from the ledger; complete up to now. */
-  readonly statesOf: (topic: string) => Promise<ReadonlyMap<string, DeadLetterState>>;
+  /** What the topic holds now, from the first record of that time on; in the order of partitions. Empty: there is no such topic. */
+  readonly ranges: (topic: string, fromMs?: number) => Promise<OffsetRange[]>;
+  readonly read: (ranges: readonly OffsetRange[]) => AsyncIterable<IncomingRecord>;
+  readonly acts: Pick<DeadLetterActs, 'claim' | 'finish' | 'giveUp' | 'of'>;
   readonly send: (record: OutgoingRecord) => Promise<unknown>;
   readonly audit: (facts: AuditRecordFacts) => Promise<void>;
+  readonly nowMs: () => number;
 }
 
-export class NotADeadLetter extends Error {
-  override readonly name = 'NotADeadLetter';
+/** Who acts and why. */
+export interface Act {
+  readonly actor: string;
+  readonly reason: string;
+  /** Redrives of one command share it. */
+  readonly id: string;
 }
 
-/** Dead-letter topics as operators see and treat them. Every act is audited with who and why. */
+/** States are asked for so many records at once, or so many bytes. */
+const batchRecords = 200;
+const batchBytes = 4 * 1024 * 1024;
+
+/** Dead-letter topics as operators see and treat them. Every act is claimed first, so nothing is done twice, and audited. */
 export class DeadLetters {
-  /** What was done here, by id: a listing from before does not know of it. */
-  private readonly acted = new Map<string, DeadLetterState>();
-
   constructor(private readonly ports: DeadLetterPorts) {}
 
-  /** Dead letters of a topic, oldest first by partition. */
-  async list(topic: string, filter: DeadLetterFilter = {}): Promise<DeadLetter[]> {
-    const states = await this.ports.statesOf(topic);
-    const found: DeadLetter[] = [];
-    await this.ports.scan(topic, (record) => {
-      if (matches(record, filter))
-        found.push({ id: idOf(record), record, state: states.get(deadLetterEntity(idOf(record))) ?? 'open' });
-    });
-    return found;
+  /** By topic, partition and offset, which keeps the order of each key; in memory that does not grow with the topics. */
+  async *find(topics: readonly string[], filter: DeadLetterFilter = {}): AsyncGenerator<DeadLetter, void> {
+    const ranges: OffsetRange[] = [];
+    for (const topic of topics) ranges.push(...(await this.ports.ranges(topic, filter.fromMs)));
+    let batch: IncomingRecord[] = [];
+    let bytes = 0;
+    for await (const record of this.ports.read(ranges)) {
+      if (!matches(record, filter)) continue;
+      batch.push(record);
+      bytes += record.value?.length ?? 0;
+      if (batch.length < batchRecords && bytes < batchBytes) continue;
+      yield* this.withStates(batch, filter);
+      batch = [];
+      bytes = 0;
+    }
+    yield* this.withStates(batch, filter);
   }
 
+  /** @throws NotADeadLetter when one is not there. */
+  async *named(ids: readonly string[]): AsyncGenerator<DeadLetter, void> {
+    const places = ids.map(parseId);
+    const held = new Map<string, OffsetRange[]>();
+    for (const topic of new Set(places.map((place) => place.topic))) held.set(topic, await this.ports.ranges(topic));
+    for (const [i, { topic, partition, offset }] of places.entries()) {
+      const range = held.get(topic)?.find((one) => one.partition === partition);
+      if (!range || offset < range.from || offset >= range.to) throw absent(ids[i] ?? '', range);
+    }
+    const wanted = places.map(({ topic, partition, offset }) => ({ topic, partition, from: offset, to: offset + 1 }));
+    let batch: IncomingRecord[] = [];
+    for await (const record of this.ports.read(wanted)) {
+      batch.push(record);
+      if (batch.length < batchRecords) continue;
+      yield* this.withStates(batch, {});
+      batch = [];
+    }
+    yield* this.withStates(batch, {});
+  }
+
+  /** @throws NotADeadLetter when it is not there. */
   async show(id: string): Promise<DeadLetter> {
-    const { topic } = parseId(id);
-    const letter = (await this.list(topic)).find((one) => one.id === id);
-    if (!letter) throw new NotADeadLetter(`${id} is not there; tributary dlt list shows what is`);
-    return letter;
+    for await (const letter of this.named([id])) return letter;
+    throw absent(id, undefined);
   }
 
   /**
-   * Sends a dead letter through its group's own chain again: same key, same partition, same delivery id.
-   * @throws NotADeadLetter when it was redriven or discarded before.
+   * Sends a dead letter through its group's own chain again, as it was or corrected.
+   * @returns the id of the redrive: that of an earlier try, if one was left unfinished.
+   * @throws NotADeadLetter when it was redriven or discarded before, by whomever.
    */
-  async redrive(letter: DeadLetter, actor: string, reason: string): Promise<string> {
-    this.begin(letter, 'redriven');
-    const redriveId = randomUUID();
-    await this.ports.send(redriven(letter.record, redriveId)).catch((error: unknown) => {
-      this.acted.delete(letter.id);
+  async redrive(letter: DeadLetter, act: Act, correction?: Correction): Promise<string> {
+    const redriveId = await this.claim(letter, 'redriven', act);
+    const record = redrivenRecord(letter, redriveId, this.ports.nowMs(), correction);
+    try {
+      await this.ports.send(record);
+    } catch (error) {
+      // Only what certainly did not arrive may be sent under another id.
+      if ((error as { sent?: boolean }).sent === false) await this.ports.acts.giveUp(letter.id, redriveId);
       throw error;
-    });
-    await this.ports.audit({ action: 'redriven', letter, actor, reason, identity: redriveId });
+    }
+    await this.close(
+      letter,
+      'redriven',
+      { ...act, id: redriveId },
+      correction && { before: letter.record, after: record },
+    );
     return redriveId;
   }
 
-  async discard(letter: DeadLetter, actor: string, reason: string): Promise<void> {
-    this.begin(letter, 'discarded');
-    await this.ports
-      .audit({ action: 'discarded', letter, actor, reason, identity: letter.id })
-      .catch((error: unknown) => {
-        this.acted.delete(letter.id);
-        throw error;
-      });
+  /** @throws NotADeadLetter when it was redriven or discarded before, by whomever. */
+  async discard(letter: DeadLetter, act: Act): Promise<void> {
+    const id = await this.claim(letter, 'discarded', act);
+    await this.close(letter, 'discarded', { ...act, id });
   }
 
-  private begin({ id, state }: DeadLetter, act: DeadLetterState): void {
-    const stands = this.acted.get(id) ?? state;
-    if (stands !== 'open') throw new NotADeadLetter(`${id} is ${stands} already`);
-    this.acted.set(id, act);
+  private async *withStates(
+    records: readonly IncomingRecord[],
+    { state }: Pick<DeadLetterFilter, 'state'>,
+  ): AsyncGenerator<DeadLetter, void> {
+    if (records.length === 0) return;
+    const acts = await this.ports.acts.of(records.map(idOf));
+    for (const record of records) {
+      const id = idOf(record);
+      const act = acts.get(id);
+      if (state === undefined || stateOf(act) === state) yield { id, record, act, state: stateOf(act) };
+    }
+  }
+
+  private async claim({ id }: DeadLetter, act: DeadLetterActKind, { actor, reason, id: actId }: Act): Promise<string> {
+    const claim = await this.ports.acts.claim({ deadLetter: id, act, actId, actor, reason });
+    if (!claim.isOurs) throw new NotADeadLetter(`${id} is ${takenBy(claim.by)}`);
+    return claim.actId;
+  }
+
+  private async close(
+    letter: DeadLetter,
+    action: DeadLetterActKind,
+    { actor, reason, id }: Act,
+    correction?: AuditRecordFacts['correction'],
+  ): Promise<void> {
+    await this.ports.audit({ action, letter, actor, reason, identity: id, ...(correction && { correction }) });
+    await this.ports.acts.finish(letter.id, id);
   }
 }
 
-export const idOf = ({ topic, partition, offset }: IncomingRecord): string => `${topic}/${partition}/${offset}`;
-
-export function parseId(id: string): { readonly topic: string; readonly partition: number; readonly offset: bigint } {
-  const match = /^(.+\.dlt)\/(\d+)\/(\d+)$/.exec(id);
-  if (!match) throw new NotADeadLetter(`${id} is not the id of a dead letter: <topic>.dlt/<partition>/<offset>`);
-  return { topic: match[1] ?? '', partition: Number(match[2]), offset: BigInt(match[3] ?? '0') };
+function takenBy({ act, actor, reason, begunAt, doneAt }: DeadLetterAct): string {
+  const since = begunAt.toISOString();
+  if (doneAt) return `${act} already, by ${actor} at ${since} (${reason})`;
+  return `being ${act} by ${actor} since ${since}; if that stopped half-way, the same can be done again after a minute`;
 }
 
-function matches({ headers, key, timestampMs }: IncomingRecord, filter: DeadLetterFilter): boolean {
-  return (
-    (filter.connection === undefined || headers[deliveryHeaders.connectionId] === filter.connection) &&
-    (filter.errorClass === undefined || headers[errorHeaders.class] === filter.errorClass) &&
-    (filter.fingerprint === undefined || headers[errorHeaders.fingerprint] === filter.fingerprint) &&
-    (filter.key === undefined || key?.toString('utf8') === filter.key) &&
-    (filter.sinceMs === undefined || timestampMs >= filter.sinceMs)
-  );
-}
-
-// Where it came from stays with it; what happened to it begins anew.
-const startsAnew = new Set<string>([...Object.values(retryHeaders), ...Object.values(errorHeaders)]);
-
-function redriven(record: IncomingRecord, redriveId: string): OutgoingRecord {
-  const kept = Object.entries(record.rawHeaders).filter(([name]) => !startsAnew.has(name.toLowerCase()));
-  const count = (Number(record.headers[redriveHeaders.count]) || 0) + 1;
-  return {
-    topic: record.topic.replace(/\.dlt$/, '.retry'),
-    partition: record.partition,
-    key: record.key,
-    value: record.value,
-    timestampMs: Date.now(),
-    headers: { ...Object.fromEntries(kept), [redriveHeaders.id]: redriveId, [redriveHeaders.count]: String(count) },
-  };
-}
-
-/** What a person wants to see of a dead letter in one line. */
-export function summaryOf({ id, state, record }: DeadLetter) {
-  const { headers } = record;
-  return {
-    id,
-    state,
-    at: new Date(record.timestampMs).toISOString(),
-    class: headers[errorHeaders.class] ?? '',
-    code: headers[errorHeaders.code] ?? '',
-    reason: headers[errorHeaders.message] ?? '',
-    attempts: headers[retryHeaders.attempt] ?? '',
-    event: headers[ce.id] ?? '',
-    connection: headers[deliveryHeaders.connectionId] ?? '',
-    key: record.key?.toString('utf8') ?? '',
-    origin: `${headers[originHeaders.topic]}/${headers[originHeaders.partition]}/${headers[originHeaders.offset]}`,
-    fingerprint: headers[errorHeaders.fingerprint] ?? '',
-  };
+function absent(id: string, range: OffsetRange | undefined): NotADeadLetter {
+  const holds = range ? `; that partition holds offsets ${range.from} to ${range.to - 1}` : '';
+  return new NotADeadLetter(`${id} is not there${holds}; tributary dlt list shows what is`);
 }

@@ -1,7 +1,14 @@
 export * from './cluster.js';
+export * from './consumer-groups.js';
 export * from './dead-letter.js';
+export * from './dead-letter-edit.js';
+export * from './dead-letter-filter.js';
+export * from './dead-letter-groups.js';
+export * from './dead-letter-job.js';
+export * from './dead-letter-ports.js';
 export * from './dead-letters.js';
-export * from './facts.js';
+export { offsetsAccepted } from './facts.js';
 export * from './integrations.js';
 export * from './ledger-reader.js';
 export * from './proof-ports.js';
+export * from './redriven-record.js';

@@ -1,5 +1,8 @@
+import { originHeaders } from '@tributary/contracts';
+import { settlementIds } from '@tributary/domain';
 import type { Database } from '@tributary/persistence';
-import type { DeadLetterState } from './dead-letter.js';
+import { chainEndingIn } from './consumer-groups.js';
+import type { Redriven, RedriveOutcome } from './dead-letter-job.js';
 
 /** One fact as the ledger has it, in the order of the story. */
 export interface StoryLine {
@@ -35,13 +38,30 @@ export class LedgerReader {
     return rows.map(storyLine);
   }
 
-  async deadLetterStates(topic: string): Promise<Map<string, DeadLetterState>> {
-    const rows = await this.database.query<{ entity: string; action: DeadLetterState }>(
-      `SELECT DISTINCT ON (entity) entity, action FROM ledger.audit_record
-       WHERE action IN ('redriven', 'discarded') AND entity LIKE $1 ORDER BY entity, occurred_at DESC`,
-      [`dead-letter:${topic.replaceAll(/[%_\\]/g, '\\$&')}/%`],
+  /** How redriven records ended, by the id of their dead letter; those that are not settled are missing. */
+  async redriveOutcomes(redriven: readonly Redriven[]): Promise<Map<string, RedriveOutcome>> {
+    const byAuditId = new Map(
+      redriven.flatMap((one) => settlementIdsOf(one).map((auditId) => [auditId, one] as const)),
     );
-    return new Map(rows.map(({ entity, action }) => [entity, action]));
+    const origins = redriven.map(({ letter }) => letter.record.headers);
+    const rows = await this.database.query<{ audit_id: string; outcome: string; reason: string | null }>(
+      `SELECT audit_id, outcome, reason FROM ledger.audit_record
+       JOIN unnest($1::text[], $2::int[], $3::bigint[]) AS origin (origin_topic, origin_partition, origin_offset)
+         USING (origin_topic, origin_partition, origin_offset)
+       WHERE audit_id = ANY($4::text[])`,
+      [
+        origins.map((headers) => headers[originHeaders.topic]),
+        origins.map((headers) => headers[originHeaders.partition]),
+        origins.map((headers) => headers[originHeaders.offset]),
+        [...byAuditId.keys()],
+      ],
+    );
+    return new Map(
+      rows.map(({ audit_id, outcome, reason }) => [
+        byAuditId.get(audit_id)?.letter.id ?? '',
+        { outcome, reason: reason ?? '' },
+      ]),
+    );
   }
 
   /** Next offset that the ledger will take, by audit partition. */
@@ -71,4 +91,17 @@ function storyLine(row: Record<string, unknown>): StoryLine {
     durationMs: Number(row.duration_ms),
     traceId: row.trace_id as string | null,
   };
+}
+
+/** Audit ids that a redriven record can end in. */
+function settlementIdsOf({ letter, redriveId }: Redriven): string[] {
+  const { headers, topic } = letter.record;
+  const stage = chainEndingIn(topic)?.stage;
+  if (stage === undefined || stage === 'audit-logger') return [];
+  const origin = {
+    topic: headers[originHeaders.topic] ?? '',
+    partition: Number(headers[originHeaders.partition]),
+    offset: BigInt(headers[originHeaders.offset] ?? '-1'),
+  };
+  return settlementIds(stage, origin, redriveId);
 }

@@ -1,4 +1,5 @@
 export * from './database.js';
+export * from './dead-letter-acts.js';
 export * from './delivery-claims.js';
 export * from './inbox.js';
 export * from './ledger.js';

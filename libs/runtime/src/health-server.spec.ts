@@ -3,11 +3,12 @@ import { createMetrics } from '@tributary/telemetry';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Health } from './health.js';
 import { HealthServer } from './health-server.js';
+import { aSnapshot } from './testing/a-snapshot.js';
 
 const metrics = createMetrics('spec');
 
 async function serving(whyNotReady: () => string[] = () => []) {
-  const health = new Health({ whyNotReady, metrics, snapshot: () => ({ watermark: 7n }) });
+  const health = new Health({ whyNotReady, metrics, snapshot: () => [aSnapshot] });
   const server = await HealthServer.listen(health, '127.0.0.1', 0);
   onTestFinished(() => server.close());
   return { health, server, base: `http://127.0.0.1:${server.port}` };
@@ -35,8 +36,26 @@ describe('the operational endpoints', () => {
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
     const scraped = await fetch(`${base}/metrics`);
     expect([scraped.status, scraped.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4']);
-    expect(await (await fetch(`${base}/debug/runtime`)).json()).toEqual({ watermark: '7' });
+    expect(await (await fetch(`${base}/debug/runtime`)).json()).toMatchObject([{ group: 'connector-http' }]);
   });
+
+  it('list what stands still, a page at a time', async () => {
+    const { base } = await serving();
+    const all = await fetch(`${base}/state`);
+    expect(all.status).toBe(200);
+    expect(await all.json()).toMatchObject({ keys: { total: 3 }, gates: { total: 1 }, pauses: { total: 1 } });
+    const page = await fetch(`${base}/state?limit=1&offset=1`);
+    expect(await page.json()).toMatchObject({ keys: { total: 3, nextOffset: 2, list: [{ state: 'gated' }] } });
+  });
+
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1e9', 'offset=-1', 'offset=1.5', 'limit=', 'offset=%zz'])(
+    'refuse a page of %s',
+    async (query) => {
+      const { base } = await serving();
+      const answer = await fetch(`${base}/state?${query}`);
+      expect([answer.status, await answer.json()]).toEqual([400, { reason: expect.stringMatching(/must be/) }]);
+    },
+  );
 
   it('say why the service is not ready, and stay live', async () => {
     const { base } = await serving(() => ['no partitions yet']);

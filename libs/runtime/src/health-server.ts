@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Health } from './health.js';
 
-/** Serves `/health/live`, `/health/ready`, `/metrics` and `/debug/runtime` for services without an HTTP API of their own. */
+/** Serves `/health/live`, `/health/ready`, `/metrics`, `/state` and `/debug/runtime` for services without an HTTP API of their own. */
 export class HealthServer {
   private constructor(private readonly server: Server) {}
 
@@ -10,8 +10,7 @@ export class HealthServer {
   static async listen(health: Health, host: string, port: number): Promise<HealthServer> {
     const server = createServer((request, response) => {
       health
-        // Not by URL: it throws for targets such as `//`, and anybody may ask for those.
-        .answer(request.method ?? 'GET', (request.url ?? '/').split('?', 1)[0] ?? '/')
+        .answer(request.method ?? 'GET', request.url ?? '/')
         .then((answer) => {
           response.writeHead(answer?.status ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' });
           response.end(answer?.body ?? 'not found\n');

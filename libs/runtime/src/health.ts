@@ -1,4 +1,6 @@
+import type { RuntimeSnapshot } from '@tributary/kafka';
 import type { Metrics } from '@tributary/telemetry';
+import { liveState, pageOf } from './live-state.js';
 
 export interface HealthAnswer {
   readonly status: number;
@@ -13,8 +15,8 @@ export interface HealthSources {
   /** Why the service cannot take work now, one sentence each; never about Kafka or a database in liveness. */
   readonly whyNotReady: () => Unreadiness;
   readonly metrics: Metrics;
-  /** Live state for an operator: lanes, gates, pauses. */
-  readonly snapshot?: () => unknown;
+  /** Everything that consumers hold: lanes, gates, pauses. */
+  readonly snapshot?: () => RuntimeSnapshot[];
 }
 
 /** Answers of the operational endpoints, whatever server carries them. */
@@ -29,9 +31,13 @@ export class Health {
   }
 
   /** Undefined when the path is none of ours. */
-  async answer(method: string, path: string): Promise<HealthAnswer | undefined> {
+  async answer(method: string, target: string): Promise<HealthAnswer | undefined> {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
+    // Not by URL: it throws for targets such as `//`, and anybody may ask for those.
+    const [path = '', query = ''] = target.split('?', 2);
     switch (path) {
+      case '/state':
+        return this.state(query);
       case '/health/live':
         return json(200, { status: 'live' });
       case '/health/ready':
@@ -43,6 +49,13 @@ export class Health {
       default:
         return undefined;
     }
+  }
+
+  private state(query: string): HealthAnswer | undefined {
+    if (!this.sources.snapshot) return undefined;
+    const page = pageOf(query);
+    if (typeof page === 'string') return json(400, { reason: page });
+    return json(200, liveState(this.sources.snapshot(), page, Date.now()));
   }
 
   private readiness(): HealthAnswer {

@@ -1,6 +1,7 @@
 export * from './consumer-app.js';
 export * from './health.js';
 export * from './health-server.js';
+export type { HeldKey, LiveState } from './live-state.js';
 export * from './nest-logger.js';
 export * from './platform.js';
 export * from './run-service.js';

@@ -10,6 +10,7 @@ import {
   type Setting,
   type ValuesOf,
 } from '@tributary/config';
+import type { RuntimeSnapshot } from '@tributary/kafka';
 import { createLogger, createMetrics, type Logger, type Metrics, startTracing } from '@tributary/telemetry';
 import { Health, type Unreadiness } from './health.js';
 import { HealthServer } from './health-server.js';
@@ -32,7 +33,7 @@ export interface ServiceContext<S extends SettingTable> {
 export interface RunningService {
   /** Empty when the service can take work. */
   whyNotReady(): Unreadiness;
-  snapshot?(): unknown;
+  snapshot?(): RuntimeSnapshot[];
   /** Where the service serves the operational endpoints itself; the runtime then opens no port. */
   serveHealth?(health: Health): Promise<{ readonly port: number }>;
   /** Finishes what is in flight, in the static order of the service, within the limit. */
@@ -75,7 +76,7 @@ export async function runService<S extends SettingTable>(definition: ServiceDefi
   const health = new Health({
     whyNotReady: () => service.whyNotReady(),
     metrics,
-    ...(service.snapshot && { snapshot: () => service.snapshot?.() }),
+    ...(service.snapshot && { snapshot: () => service.snapshot?.() ?? [] }),
   });
   const own = service.serveHealth
     ? await service.serveHealth(health)

@@ -47,23 +47,82 @@ export const metricCatalogue = {
     unit: '{record}',
     labels: ['group', 'topic', 'partition'],
   },
-  'window.oldest.age': {
+  'window.size': {
     kind: 'gauge',
-    description: 'Age of the oldest record taken and not yet settled.',
+    description: 'Bytes of the records taken and not yet settled.',
+    unit: 'By',
+    labels: ['group', 'topic', 'partition'],
+  },
+  'window.map.size': {
+    kind: 'gauge',
+    description: 'Bytes the completion map can grow to; at 75 % of its 2,250 the partition is paused.',
+    unit: 'By',
+    labels: ['group', 'topic', 'partition'],
+  },
+  'lag.time': {
+    kind: 'gauge',
+    description:
+      'Age of the oldest record that is taken and not settled, by its own timestamp; of a retry topic since its first failure. 0: nothing waits.',
     unit: 's',
     labels: ['group', 'topic', 'partition'],
   },
-  'lanes.held': {
+  'unacknowledged.oldest.age': {
     kind: 'gauge',
-    description: 'Lanes whose head waits for a later attempt.',
-    unit: '{lane}',
+    description: 'The largest lag.time of the process: how old the oldest record is that is not settled.',
+    unit: 's',
     labels: ['group'],
+  },
+  'keys.held': {
+    kind: 'gauge',
+    description:
+      'Keys that stand still: held (a later attempt), gated (a closed gate), blocked (an earlier record or a commit), parked (in the retry topic).',
+    unit: '{key}',
+    labels: ['group', 'state'],
+  },
+  'keys.held.oldest.age': {
+    kind: 'gauge',
+    description: 'How long the key has stood still that has done so longest; of parked ones since the first failure.',
+    unit: 's',
+    labels: ['group'],
+  },
+  'records.parked': {
+    kind: 'gauge',
+    description: 'Records that wait in the retry topic.',
+    unit: '{record}',
+    labels: ['group', 'topic'],
   },
   'gates.closed': {
     kind: 'gauge',
-    description: 'Gates closed by a destination or a suspension.',
+    description:
+      'Closed gates, by what closed them; busy: all places of the connection are taken, and nothing is wrong.',
     unit: '{gate}',
+    labels: ['group', 'reason'],
+  },
+  'delay.error': {
+    kind: 'histogram',
+    description:
+      'How much later than due a record was attempted that had to wait, by what it waited for. Never negative.',
+    unit: 's',
+    labels: ['group', 'kind'],
+  },
+  'attempts.early': {
+    kind: 'counter',
+    description:
+      'Attempts before their record was due, or before the pause was over that its destination asked for. Must be 0.',
+    unit: '{attempt}',
     labels: ['group'],
+  },
+  'attempts.repeated': {
+    kind: 'counter',
+    description: 'Attempts at a record that this process had settled already.',
+    unit: '{attempt}',
+    labels: ['group'],
+  },
+  'pauses.ended': {
+    kind: 'counter',
+    description: 'Pauses without a living reason that the watchdog ended. Must be 0.',
+    unit: '{pause}',
+    labels: ['group', 'reason'],
   },
   'partitions.paused': {
     kind: 'gauge',

@@ -1,17 +1,10 @@
 import { platformSettings, readSettings } from '@tributary/config';
-import { registry } from '@tributary/registry';
+import { consumerGroups } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-
-/** Consumer groups of a deployment. */
-const groups = () => [
-  'normalizer',
-  'router',
-  'audit-logger',
-  ...[...registry.destinations.keys()].map((slug) => `connector-${slug}`),
-];
+import { stateOf } from './lanes.js';
 
 export function addHealthCommand(program: Command): void {
   program
@@ -26,8 +19,8 @@ async function healthCommand(session: Session, options: { service?: string[] }):
     ['kafka', kafka(session)],
     ['schema registry', reachable(`${readSettings(platformSettings).registryUrl.replace(/\/$/, '')}/subjects`)],
     ['database', database(session)],
-    ...groups().map((group) => [`group ${group}`, groupState(session, group)] as const),
-    ...(options.service ?? []).map((url) => [url, reachable(new URL('/health/ready', url).href)] as const),
+    ...consumerGroups().map((group) => [`group ${group}`, groupState(session, group)] as const),
+    ...(options.service ?? []).map((url) => [url, service(url)] as const),
   ];
   const rows = await Promise.all(
     checks.map(async ([name, check]) => {
@@ -50,6 +43,17 @@ async function kafka(session: Session): Promise<string> {
 async function database(session: Session): Promise<string> {
   const rows = await session.database.query<{ version: string }>('SHOW server_version', []);
   return `PostgreSQL ${Object.values(rows[0] ?? {})[0] ?? ''}`;
+}
+
+/** Ready, and what stands still in it. */
+async function service(url: string): Promise<string> {
+  const answer = await reachable(new URL('/health/ready', url).href);
+  const state = await stateOf(url, 1).catch((error: Error) => error);
+  if (state instanceof Error) return answer;
+  const { keys, gates, pauses, groups } = state;
+  const parked = groups.reduce((sum, { parkedRecords }) => sum + parkedRecords, 0);
+  const oldest = keys.list[0]?.since ? ` since ${keys.list[0].since}` : '';
+  return `${answer}; ${keys.total} keys stand still${oldest}, ${gates.total} gates closed, ${pauses.total} partitions paused, ${parked} records parked`;
 }
 
 async function reachable(url: string): Promise<string> {

@@ -30,3 +30,9 @@ export function isCoordinatorMissing(error: unknown): boolean {
   for (const link of chainOf(error)) if (link.name === 'KafkaJSGroupCoordinatorNotFound') return true;
   return false;
 }
+
+/** The broker answered, and would answer the same again: it knows no such member or generation, for one. */
+export function isFinalAnswer(error: unknown): boolean {
+  for (const link of chainOf(error)) if (typeof link.type === 'string') return link.retriable === false;
+  return false;
+}

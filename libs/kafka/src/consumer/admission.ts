@@ -104,6 +104,12 @@ export class Admission {
     if (owner.tracker?.hasRoom) this.parts.pauses.remove(owner, 'map');
   }
 
+  /** True while the reason for the pause holds. */
+  mustPause(owner: OwnedPartition, reason: 'window' | 'map'): boolean {
+    if (reason === 'map') return owner.tracker !== undefined && !owner.tracker.hasRoom;
+    return !this.hasRoom(owner) && !this.parts.mustReadOn(owner);
+  }
+
   hasToReadOn(owner: OwnedPartition): boolean {
     return this.parts.mustReadOn(owner);
   }
@@ -143,6 +149,7 @@ export function entryOf(lane: Entry['lane'], record: FetchedRecord, position: nu
     next: undefined,
     attempts: 0,
     firstFailureMs: undefined,
+    gatedSinceMs: undefined,
     faults: 0,
     copy: undefined,
   };

@@ -1,4 +1,5 @@
 import { type Clock, type ClockTimer, sleep } from '../connection/clock.js';
+import { isFinalAnswer } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type { ConsumerDriver, OffsetCommit } from './consumer-driver.js';
 import type { OwnedPartition } from './owned-partition.js';
@@ -37,6 +38,8 @@ export class Committer {
   private timer: ClockTimer | undefined;
   private running: Promise<boolean> | undefined;
   private failures = 0;
+  /** The last commit was refused for good: another member is the owner. */
+  private isRefused = false;
   private closed = false;
   private isKicked = false;
 
@@ -69,19 +72,26 @@ export class Committer {
 
   /** The last commit before another member may own our partitions. */
   async commitForRebalance(): Promise<void> {
-    await Promise.race([this.commit(true), sleep(this.options.clock, rebalanceLimitMs)]);
+    await this.lastTries(rebalanceLimitMs);
   }
 
   /** The last commit. */
   async close(): Promise<void> {
     this.closed = true;
     this.timer?.cancel();
+    await this.lastTries(closeLimitMs);
+  }
+
+  /** Repeats the last commit until it is acknowledged, it is refused for good, or the time is up. */
+  private async lastTries(limitMs: number): Promise<void> {
+    const { clock } = this.options;
     const giveUp = new AbortController();
-    const lastTries = (async () => {
-      while (!(await this.commit(true)) && !giveUp.signal.aborted)
-        await sleep(this.options.clock, everyMs, giveUp.signal);
+    const tries = (async () => {
+      while (!(await this.commit(true)) && !this.isRefused && !giveUp.signal.aborted)
+        await sleep(clock, everyMs, giveUp.signal);
+      giveUp.abort();
     })();
-    await Promise.race([lastTries, sleep(this.options.clock, closeLimitMs)]);
+    await Promise.race([tries, sleep(clock, limitMs, giveUp.signal)]);
     giveUp.abort();
   }
 
@@ -105,7 +115,7 @@ export class Committer {
       const { tracker, version, topic, partition } = owner;
       if (!owner.isOwned || !tracker) continue;
       if (!isLast && !hasNews(owner)) continue;
-      if (version === 0 && !hasNews(owner)) continue;
+      if (isUntouched(owner)) continue;
       const metadata = tracker.completionMap(isLast && isQuiet(owner));
       const offset = tracker.watermark + (this.options.plantedBug === 'commit-one-too-far' ? 1 : 0);
       offsets.push({ topic, partition, offset, metadata });
@@ -121,11 +131,13 @@ export class Committer {
       await driver.commit(offsets);
     } catch (error) {
       this.failures += 1;
+      this.isRefused = isFinalAnswer(error);
       logger[this.failures === 3 ? 'warn' : 'debug']({ ...errorFields(error), group }, 'consumer.commit-failed');
       observer?.commitFailed?.({ group, error });
       return false;
     }
     this.failures = 0;
+    this.isRefused = false;
     for (const [owner, version] of versions) owner.committedVersion = version;
     this.options.onAcknowledged?.(versions);
     observer?.committed?.({
@@ -141,6 +153,10 @@ export class Committer {
 // Main and retry of a number go into one request, as one snapshot: so the one says nothing that the other does not know.
 const hasNews = (owner: OwnedPartition): boolean =>
   isChanged(owner) || (owner.pair !== undefined && (isChanged(owner.pair.main) || isChanged(owner.pair.retry)));
+
+/** Nothing was read or said of it yet, so there is nothing to say. */
+const isUntouched = ({ version, pair }: OwnedPartition): boolean =>
+  pair ? pair.main.version + pair.retry.version === 0 : version === 0;
 
 const isChanged = ({ version, committedVersion }: OwnedPartition): boolean => version !== committedVersion;
 

@@ -54,6 +54,8 @@ export interface DriverListener {
   /** Called before each (re)join, which waits for it: the time to finish and commit what is in flight. */
   beforeJoin(): Promise<void>;
   onAssigned(assignment: Assignment): void;
+  /** The group confirmed that we are a member. */
+  onHeartbeat?(): void;
   /** The client stopped and will not come back by itself. */
   onFatal(error: Error): void;
 }
@@ -71,6 +73,8 @@ export interface ConsumerDriver {
   committed(topics: readonly string[]): Promise<CommittedOffset[]>;
   /** What the partitions of the topics hold now. */
   offsets(topics: readonly string[]): Promise<TopicOffsets[]>;
+  /** Epoch milliseconds until which the group surely takes us for a member; undefined: not known. */
+  sessionEndsAtMs?(): number | undefined;
   /** Leaves the group and disconnects. */
   stop(): Promise<void>;
 }

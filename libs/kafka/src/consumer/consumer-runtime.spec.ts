@@ -7,8 +7,9 @@ import { aFailure } from '../testing/failures.js';
 import { silentLogger } from '../testing/silent-logger.js';
 import { SimulatedBroker, SimulatedDriver } from '../testing/simulated-driver.js';
 import { settled, VirtualClock } from '../testing/virtual-clock.js';
-import { ConsumerRuntime, type ConsumerRuntimeParts } from './consumer-runtime.js';
-import type { Attempt, ConsumeOptions } from './runtime-options.js';
+import { ConsumerRuntime } from './consumer-runtime.js';
+import type { ConsumerRuntimeParts, RuntimeComponents } from './runtime-components.js';
+import type { Attempt, ConsumeOptions, RuntimeObserver } from './runtime-options.js';
 
 const main = defineTopic({ name: 'main', records: [], key: 'any', owner: 'tests', partitions: 2, purpose: 'A test.' });
 const p0 = { topic: 'main', partition: 0 };
@@ -32,6 +33,7 @@ async function scene(
     clock?: VirtualClock;
     options?: Partial<ConsumeOptions>;
     send?: ConsumerRuntimeParts['producer']['send'];
+    observer?: RuntimeObserver;
   } = {},
 ): Promise<Scene> {
   const { broker = new SimulatedBroker(), clock = new VirtualClock() } = given;
@@ -50,6 +52,7 @@ async function scene(
     handler,
     logger: silentLogger,
     clock,
+    ...(given.observer && { observer: given.observer }),
     onFatal: (error) => void fatal.push(error),
   });
   await runtime.start();
@@ -360,6 +363,69 @@ describe('ConsumerRuntime', () => {
     expect(at.runtime.state).toBe('stopped');
     expect(at.broker.commits.get('main:0')).toEqual({ offset: 1, metadata: 'AQE=' });
     expect(at.sent).toEqual([]);
+  });
+
+  it('starts nothing when the group may have given the partition away, and goes on after the next heartbeat', async () => {
+    const calls: string[] = [];
+    const at = await scene(async (record) => {
+      calls.push(text(record));
+      return text(record) === 'a0' ? { to: 'retry', delayMs: 9_000, failure: aFailure } : commit;
+    });
+    at.driver.sessionEnds = at.clock.now() + 9_000;
+    for (const value of ['a0', 'b0']) at.broker.append(p0, value.charAt(0), value);
+    await assigned(at, p0);
+    at.driver.fetch();
+    await settled();
+    expect(calls).toEqual(['a0', 'b0']);
+    at.broker.append(p0, 'c', 'c0');
+    await at.clock.advance(9_000);
+    at.driver.fetch();
+    await at.clock.advance(20_000);
+    expect(calls).toEqual(['a0', 'b0']);
+    at.driver.heartbeat(at.clock.now() + 9_000);
+    await settled();
+    expect(calls.slice(2).sort()).toEqual(['a0', 'c0']);
+  });
+
+  it('does not count the time behind a closed gate as time of trying', async () => {
+    const tried: (number | undefined)[] = [];
+    const at = await scene(async (_, { number, firstFailureMs }) => {
+      tried.push(firstFailureMs);
+      if (number === 1) return { to: 'retry', delayMs: 1_000, failure: aFailure };
+      return tried.length === 2 ? { to: 'gate', closedForMs: 500_000, failure: aFailure } : commit;
+    });
+    at.broker.append(p0, 'a', 'a0');
+    await assigned(at, p0);
+    at.driver.fetch();
+    await at.clock.advance(600_000);
+    expect(tried).toEqual([undefined, 1_000_000, 1_500_000]);
+  });
+
+  it('ends and counts a pause without a living reason, and leaves the others', async () => {
+    const ended: unknown[] = [];
+    const at = await scene(async () => new Promise(() => {}), {
+      options: { maxWindowRecords: 2 },
+      observer: { stalePauseEnded: (facts) => void ended.push(facts) },
+    });
+    for (let i = 0; i < 4; i++) at.broker.append(p0, String(i), String(i));
+    await assigned(at, p0, p1);
+    at.driver.fetch(2);
+    const { pauses } = (at.runtime as unknown as { components: RuntimeComponents }).components;
+    pauses.add(p1, 'window');
+    pauses.add(p0, 'loading');
+    expect([...at.driver.paused].sort()).toEqual(['main:0', 'main:1']);
+    await at.clock.advance(10_000);
+    expect([...at.driver.paused]).toEqual(['main:0']);
+    expect(at.runtime.snapshot().pauses).toMatchObject([{ partition: 0, reason: 'window' }]);
+    expect(ended).toHaveLength(2);
+    expect(ended).toEqual(
+      expect.arrayContaining([
+        { group: 'tests', topic: 'main', reason: 'loading' },
+        { group: 'tests', topic: 'main', reason: 'window' },
+      ]),
+    );
+    await at.clock.advance(20_000);
+    expect(ended).toHaveLength(2);
   });
 
   it('passes every record once its turn comes and none before its elders, whatever happens in between', async () => {

@@ -19,6 +19,7 @@ import type {
   TopicOffsets,
   TopicPartition,
 } from './consumer-driver.js';
+import { type CoordinatedCluster, GroupSession } from './group-session.js';
 import { nothingOwned, stickyAssigner } from './sticky-assigner.js';
 
 export interface KafkaJsDriverOptions {
@@ -38,10 +39,8 @@ const rebalanceTimeoutMs = 30_000;
 /** Also the pause of the client's loop while all partitions are paused, so it bounds how late a resume is noticed. */
 const maxWaitMs = 250;
 const retryPauseMs = 500;
-
-interface JoinableCluster {
-  findGroupCoordinator(args: { groupId: string }): Promise<unknown>;
-}
+/** The answer to a heartbeat is later than the moment from which the broker counts. */
+const leaseMarginMs = 1_000;
 
 /** kafkajs behind the port. `eachBatch` only hands over and returns; nothing but heartbeat errors leaves it. */
 export class KafkaJsDriver implements ConsumerDriver {
@@ -49,13 +48,13 @@ export class KafkaJsDriver implements ConsumerDriver {
   private readonly stopping = new AbortController();
   private admin: Admin | undefined;
   private listener: DriverListener | undefined;
-  /** Commits with the present generation and without kafkajs' retries, which would repeat an old commit in a new generation. */
-  private commitNow: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
-  private memberId: string | undefined;
-  private joinAttempts = 0;
+  private readonly session: GroupSession;
   private owned = nothingOwned;
+  /** When the group last answered that we are a member. */
+  private confirmedAtMs: number | undefined;
 
   constructor(private readonly options: KafkaJsDriverOptions) {
+    this.session = new GroupSession({ ...options, beforeJoin: async () => this.listener?.beforeJoin() });
     this.consumer = options.client.newConsumer({
       groupId: options.group,
       sessionTimeout: sessionTimeoutMs,
@@ -75,6 +74,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   async start(listener: DriverListener): Promise<void> {
     this.listener = listener;
     this.consumer.on('consumer.group_join', ({ payload }) => this.onJoin(payload));
+    this.consumer.on('consumer.heartbeat', () => this.onHeartbeat());
     this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => this.onCrash(error, restart));
     const topics = [...this.options.topics];
     await this.untilSuccess('connect', () => this.consumer.connect());
@@ -118,8 +118,7 @@ export class KafkaJsDriver implements ConsumerDriver {
         metadata,
       })),
     }));
-    if (this.commitNow) await this.commitNow({ topics });
-    else await this.consumer.commitOffsets(offsets.map((at) => ({ ...at, offset: String(at.offset) })));
+    await this.session.commit(topics);
   }
 
   async committed(topics: readonly string[]): Promise<CommittedOffset[]> {
@@ -158,6 +157,10 @@ export class KafkaJsDriver implements ConsumerDriver {
     }
   }
 
+  sessionEndsAtMs(): number | undefined {
+    return this.confirmedAtMs === undefined ? undefined : this.confirmedAtMs + sessionTimeoutMs - leaseMarginMs;
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.dropAdmin();
@@ -167,7 +170,6 @@ export class KafkaJsDriver implements ConsumerDriver {
   private async onBatch(payload: EachBatchPayload): Promise<void> {
     const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
     if (!isRunning() || isStale()) return;
-    this.commitNow = payload.commitOffsetsIfNecessary;
     const fetchedFrom = Number((batch as { fetchedOffset?: string }).fetchedOffset ?? batch.firstOffset() ?? 0);
     const taken = this.handOver({
       topic: batch.topic,
@@ -190,11 +192,14 @@ export class KafkaJsDriver implements ConsumerDriver {
     }
   }
 
-  private onJoin({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
-    // The coordinator forgets a member that misses a generation, so the same id after a single attempt missed none.
-    const isUnbroken = memberId === this.memberId && this.joinAttempts === 1;
-    this.memberId = memberId;
-    this.joinAttempts = 0;
+  private onHeartbeat(): void {
+    this.confirmedAtMs = this.options.clock.now();
+    this.listener?.onHeartbeat?.();
+  }
+
+  private onJoin({ memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+    const isUnbroken = this.session.assigned();
+    this.confirmedAtMs = this.options.clock.now();
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     );
@@ -221,27 +226,11 @@ export class KafkaJsDriver implements ConsumerDriver {
     this.listener?.onFatal(error);
   }
 
-  /**
-   * kafkajs has no hook that a join waits for. An assigner is given the cluster object whose coordinator look-up is the first step
-   * of every join, and is asked for its protocol once per attempt to join.
-   */
+  /** An assigner is the only part of ours that is given kafkajs' cluster object. */
   private watchedAssigner(inner: PartitionAssigner): PartitionAssigner {
     return (config) => {
-      const cluster = config.cluster as unknown as JoinableCluster;
-      const find = cluster.findGroupCoordinator.bind(cluster);
-      cluster.findGroupCoordinator = async (args) => {
-        await this.listener?.beforeJoin();
-        return find(args);
-      };
-      const assigner = inner(config);
-      const protocol = assigner.protocol.bind(assigner);
-      return {
-        ...assigner,
-        protocol: (subscription) => {
-          this.joinAttempts += 1;
-          return protocol(subscription);
-        },
-      };
+      this.session.watch(config.cluster as unknown as CoordinatedCluster);
+      return inner(config);
     };
   }
 

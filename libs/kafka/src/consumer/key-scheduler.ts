@@ -20,6 +20,8 @@ export interface SchedulerOptions {
   readonly bringOne?: (scope: string) => boolean;
   /** Absent: only settlements close gates. */
   readonly policy?: GatePolicy | undefined;
+  /** False: nothing may start for now, whatever is ready; `dispatch` is called when that changes. Default: true. */
+  readonly mayStart?: () => boolean;
 }
 
 /**
@@ -150,7 +152,7 @@ export class KeyScheduler {
   dispatch(): void {
     if (this.dispatching || this.halted) return;
     this.dispatching = true;
-    while (!this.halted && this.inFlight < this.options.concurrency) {
+    while (!this.halted && this.inFlight < this.options.concurrency && this.options.mayStart?.() !== false) {
       const lane = this.takeReady();
       if (!lane) break;
       this.start(lane);
@@ -332,5 +334,6 @@ export class KeyScheduler {
     lane.heldSinceMs = this.options.clock.now();
     lane.heldUntilMs = untilMs;
     lane.reason = reason;
+    if (state === 'gated' && lane.head) lane.head.gatedSinceMs ??= lane.heldSinceMs;
   }
 }

@@ -17,6 +17,8 @@ export interface Entry {
   /** Attempts charged so far. */
   attempts: number;
   firstFailureMs: number | undefined;
+  /** Since when it waits at a closed gate: such time is none of trying. */
+  gatedSinceMs: number | undefined;
   /** Times in a row that the handler's infrastructure failed. */
   faults: number;
   /** The parked copy that this is an attempt of; undefined for a record of the main topic. */

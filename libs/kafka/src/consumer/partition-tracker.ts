@@ -77,6 +77,13 @@ export class PartitionTracker {
     return this.mapBytes <= mapBytesAdmitted / 2 && this.offsets.length - this.head <= maxKnownAbove / 2;
   }
 
+  /** A few unfinished records keep so many finished ones from being committed that admission will stop soon. */
+  get isHeldUp(): boolean {
+    const known = this.offsets.length - this.head;
+    const isCrowded = this.mapBytes > mapBytesAdmitted * 0.9 || known > maxKnownAbove * 0.9;
+    return isCrowded && this.unfinished < known * 0.02;
+  }
+
   /**
    * Makes a record known.
    * @returns its position, or -1 when it is known already or was finished by the former owner.

@@ -68,6 +68,13 @@ export class PauseRegistry {
     this.driver.pause(assigned.filter((at) => this.paused.has(partitionName(at))));
   }
 
+  /** Ends what has no reason any more. @returns what was ended. */
+  endStale(isLive: (at: TopicPartition, reason: PauseReason) => boolean): PauseSnapshot[] {
+    const stale = this.snapshot().filter((pause) => !isLive(pause, pause.reason));
+    for (const pause of stale) this.remove(pause, pause.reason);
+    return stale;
+  }
+
   /** Forgets all reasons of a partition that is owned anew. */
   forget(at: TopicPartition): void {
     if (this.plantedBug !== 'stale-pauses') this.paused.delete(partitionName(at));

@@ -2,7 +2,7 @@ import type { TopicDefinition } from '@tributary/contracts';
 import type { Failure, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '../records.js';
 import type { GateSnapshot } from './gates.js';
-import type { PauseSnapshot } from './pause-registry.js';
+import type { PauseReason, PauseSnapshot } from './pause-registry.js';
 import type { GatePolicy } from './policy-gates.js';
 
 export interface Attempt {
@@ -70,11 +70,26 @@ export type SettlementKind = Settlement['to'] | 'put-back' | 'lost';
 
 /** For metrics. Called often: must be quick and must not throw. */
 export interface RuntimeObserver {
+  started?(facts: StartedFacts): void;
   attempted?(facts: AttemptedFacts): void;
   committed?(facts: { group: string; partitions: number; durationMs: number; metadataCharacters: number }): void;
   commitFailed?(facts: { group: string; error: unknown }): void;
   deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
+  /** A partition was paused for a reason that was gone: a mistake of ours, put right. */
+  stalePauseEnded?(facts: { group: string; topic: string; reason: PauseReason }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
+  /** The watchdog ended a pause that nobody had a reason for any more. */
+  pauseEnded?(facts: { group: string; topic: string; partition: number; reason: string }): void;
+}
+
+export interface StartedFacts {
+  readonly group: string;
+  /** It began before its record was due, or before the pause was over that its destination asked for. Never true unless we are wrong. */
+  readonly isEarly: boolean;
+  /** This process had settled the record already. */
+  readonly isRepeat: boolean;
+  /** Of a record that had to wait: how much later than due. */
+  readonly delay?: { readonly kind: 'retry' | 'gate'; readonly errorMs: number };
 }
 
 export interface AttemptedFacts {
@@ -107,6 +122,7 @@ export interface HeldLaneSnapshot {
   readonly partition: number;
   readonly lane: string;
   readonly offset: string;
+  readonly state: 'held' | 'gated' | 'blocked';
   readonly reason: string;
   readonly sinceMs: number;
   /** Undefined: until a scope is resumed. */
@@ -121,6 +137,22 @@ export interface ParkedSnapshot {
   readonly records: number;
   /** Epoch milliseconds; undefined: nothing is parked. */
   readonly earliestDueMs: number | undefined;
+  /** Epoch milliseconds of the earliest first failure among them; undefined: none was attempted. */
+  readonly oldestFailureMs: number | undefined;
+  /** The first records of keys: each holds its key. */
+  readonly heads: readonly ParkedHeadSnapshot[];
+}
+
+export interface ParkedHeadSnapshot {
+  readonly lane: string;
+  /** Parked records of the key. */
+  readonly records: number;
+  /** Offset in the main topic. */
+  readonly offset: number;
+  readonly attempts: number;
+  /** Epoch milliseconds. */
+  readonly dueMs: number;
+  readonly firstFailureMs: number | undefined;
 }
 
 export interface RuntimeSnapshot {

@@ -31,6 +31,7 @@ export function snapshotHeldLanes(owner: OwnedPartition): HeldLaneSnapshot[] {
     partition: owner.partition,
     lane: lane.key,
     offset: String(lane.head?.record.offset),
+    state: lane.state as HeldLaneSnapshot['state'],
     reason: lane.reason,
     sinceMs: lane.heldSinceMs,
     untilMs: Number.isFinite(lane.heldUntilMs) ? lane.heldUntilMs : undefined,
@@ -42,7 +43,24 @@ export function snapshotParked(owner: OwnedPartition): ParkedSnapshot[] {
   const { topic, partition } = owner;
   const pair = pairOf(owner);
   if (!pair || pair.retry !== owner) return [];
-  return [{ topic, partition, records: pair.index.size, earliestDueMs: pair.index.earliestDueMs() }];
+  const { index } = pair;
+  return [
+    {
+      topic,
+      partition,
+      records: index.size,
+      earliestDueMs: index.earliestDueMs(),
+      oldestFailureMs: index.oldestFailureMs(),
+      heads: index.heads().map(({ copy, records }) => ({
+        lane: copy.lane,
+        records,
+        offset: copy.origin,
+        attempts: copy.attempts,
+        dueMs: copy.dueMs,
+        firstFailureMs: copy.firstFailureMs,
+      })),
+    },
+  ];
 }
 
 const isHeld = ({ state }: Lane): boolean => state === 'held' || state === 'gated' || state === 'blocked';

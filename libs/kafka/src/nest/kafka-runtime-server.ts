@@ -5,6 +5,7 @@ import { lastValueFrom } from 'rxjs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, systemClock } from '../connection/clock.js';
 import type { Logger } from '../connection/logger.js';
+import { AttemptTiming } from '../consumer/attempt-timing.js';
 import { ConsumerRuntime } from '../consumer/consumer-runtime.js';
 import { KafkaJsDriver } from '../consumer/kafkajs-driver.js';
 import type { ConsumeOptions, RecordHandler, RuntimeObserver, RuntimeSnapshot } from '../consumer/runtime-options.js';
@@ -95,6 +96,14 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
     for (const runtime of this.runtimes) void runtime.start();
   }
 
+  /** Only somebody who looks at it pays for it. */
+  private watched(handler: RecordHandler, options: ConsumeOptions): RecordHandler {
+    const { observer, clock = systemClock } = this.settings;
+    if (!observer?.started) return handler;
+    const onStarted = observer.started.bind(observer);
+    return new AttemptTiming({ clock, options, onStarted }).watch(handler);
+  }
+
   private runtimeOf({ topics, options, handler }: Binding): ConsumerRuntime {
     const { client, producer, logger, observer, onFatal, clock = systemClock } = this.settings;
     const names = topics.map(({ name }) => name);
@@ -111,7 +120,7 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
       producer,
       topics,
       options,
-      handler,
+      handler: this.watched(handler, options),
       clock,
       logger,
       onFatal,

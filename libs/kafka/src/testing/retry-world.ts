@@ -75,6 +75,9 @@ class Member {
       handler: (record) => world.attempt(record, this),
       logger: silentLogger,
       clock: world.clock,
+      observer: {
+        stalePauseEnded: ({ topic, reason }) => world.complain(`stuck pause: ${topic} was paused for ${reason}`),
+      },
       onFatal: (error) => world.complain(`fatal: ${error.message}`),
       ...(plantedBug && { plantedBug }),
     });

@@ -16,14 +16,21 @@ export class SimulatedBroker {
   readonly commits = new Map<string, { offset: number; metadata: string }>();
 
   /** @param key null: a record without a key. An offset can be skipped to leave a gap. */
-  append(at: TopicPartition, key: string | null, value: string, gap = 0, headers: IHeaders = {}): number {
+  append(
+    at: TopicPartition,
+    key: string | null,
+    value: string,
+    gap = 0,
+    headers: IHeaders = {},
+    timestampMs?: number,
+  ): number {
     const name = partitionName(at);
     const log = this.logs.get(name) ?? [];
     this.logs.set(name, log);
     const offset = (log.length > 0 ? Number(log[log.length - 1]?.offset) + 1 : 0) + gap;
     log.push({
       offset: String(offset),
-      timestamp: String(offset),
+      timestamp: String(timestampMs ?? offset),
       key: key === null ? null : Buffer.from(key),
       value: Buffer.from(value),
       headers,
@@ -40,6 +47,8 @@ export class SimulatedDriver implements ConsumerDriver {
   private readonly sought = new Set<string>();
   protected assigned: readonly TopicPartition[] = [];
   protected listener: DriverListener | undefined;
+  /** Until then the group takes us for a member; undefined: for ever. */
+  sessionEnds: number | undefined;
   /** Set to make commits fail. */
   commitFailure: Error | undefined;
   commitRequests: OffsetCommit[][] = [];
@@ -90,6 +99,16 @@ export class SimulatedDriver implements ConsumerDriver {
   seek(at: TopicPartition, offset: number): void {
     this.sought.add(partitionName(at));
     this.positions.set(partitionName(at), offset);
+  }
+
+  sessionEndsAtMs(): number | undefined {
+    return this.sessionEnds;
+  }
+
+  /** The group answers that we are a member, for so long from now. */
+  heartbeat(sessionEnds: number): void {
+    this.sessionEnds = sessionEnds;
+    this.listener?.onHeartbeat?.();
   }
 
   async commit(offsets: readonly OffsetCommit[]): Promise<void> {

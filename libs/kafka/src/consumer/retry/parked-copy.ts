@@ -22,11 +22,18 @@ export interface ParkedCopy {
   firstFailureMs: number | undefined;
   /** Its wait was asked for by the destination, so it holds for all of the scope. */
   isThrottled: boolean;
+  /** Since when it waits at a closed gate although it is due. */
+  gatedSinceMs: number | undefined;
+  /** Epoch milliseconds from which Kafka counts its retention. */
+  readonly appendedMs: number;
   /** Undefined: not in memory; it is fetched again when its turn comes. */
   message: FetchedMessage | undefined;
 }
 
-export type CopyFacts = Omit<ParkedCopy, 'offset' | 'lane' | 'scope' | 'position' | 'message'>;
+export type CopyFacts = Omit<
+  ParkedCopy,
+  'offset' | 'lane' | 'scope' | 'position' | 'message' | 'gatedSinceMs' | 'appendedMs'
+>;
 
 export interface ParkFacts {
   readonly group: string;

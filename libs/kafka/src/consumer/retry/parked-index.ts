@@ -45,6 +45,16 @@ export class ParkedIndex {
     return oldest;
   }
 
+  /** At most so many that were appended before. */
+  appendedBefore(limitMs: number, count: number): ParkedCopy[] {
+    const old: ParkedCopy[] = [];
+    for (const copy of this.byOffset.values()) {
+      if (old.length >= count) break;
+      if (copy.appendedMs < limitMs) old.push(copy);
+    }
+    return old;
+  }
+
   add(copy: ParkedCopy): void {
     this.byOrigin.set(copy.origin, copy);
     this.byOffset.set(copy.offset, copy);
@@ -73,5 +83,19 @@ export class ParkedIndex {
     let earliest: number | undefined;
     for (const { dueMs } of this.byOrigin.values()) if (earliest === undefined || dueMs < earliest) earliest = dueMs;
     return earliest;
+  }
+
+  /** Undefined: none was attempted. */
+  oldestFailureMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const { firstFailureMs } of this.byOrigin.values()) {
+      if (firstFailureMs !== undefined && (oldest === undefined || firstFailureMs < oldest)) oldest = firstFailureMs;
+    }
+    return oldest;
+  }
+
+  /** The head of each lane, and how many are parked of it. */
+  heads(): { readonly copy: ParkedCopy; readonly records: number }[] {
+    return [...this.lanes.values()].map((copies) => ({ copy: copies[0] as ParkedCopy, records: copies.length }));
   }
 }

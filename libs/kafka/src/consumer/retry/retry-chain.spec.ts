@@ -27,7 +27,7 @@ async function scene(
   const send = async (record: OutgoingRecord) => {
     if (record.topic !== retry.name) dead.push(record);
     const at = { topic: record.topic, partition: 0 };
-    const offset = broker.append(at, String(record.key), String(record.value), 0, { ...record.headers });
+    const offset = broker.append(at, String(record.key), String(record.value), 0, { ...record.headers }, clock.now());
     return { ...at, offset: BigInt(offset) };
   };
   const runtime = new ConsumerRuntime({
@@ -151,5 +151,94 @@ describe('RetryChain', () => {
     expect(second?.headers).toEqual(first?.headers);
     expect(at.runtime.snapshot().partitions.every(({ mapBytes }) => mapBytes <= 2_250)).toBe(true);
     expect(at.fatal).toEqual([]);
+  });
+
+  it('is taken over at once after a clean end, although nothing was ever parked', async () => {
+    const seen: string[] = [];
+    const at = await scene(async (record) => {
+      seen.push(text(record));
+      return { to: 'commit' };
+    });
+    at.broker.append(p, 'a', 'a0');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 4; i++) await at.turn(200);
+    await at.driver.assign([]);
+    at.broker.append(p, 'a', 'a1');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 4; i++) await at.turn(200);
+    expect(seen).toEqual(['a0', 'a1']);
+  });
+
+  it('parks the record that holds up main, with its key, when nearly all above it is finished', async () => {
+    const at = await scene(async (record) =>
+      text(record).startsWith('slow') ? { to: 'suspend', failure: aFailure } : { to: 'commit' },
+    );
+    const connection = (name: string) => ({ 'x-connection-id': name });
+    at.broker.append(p, 'slow', 'slow0', 0, connection('broken'));
+    at.broker.append(p, 'slow', 'slow1', 0, connection('broken'));
+    const total = 40_000;
+    for (let i = 0; i < total; i++) at.broker.append(p, `k${i % 50}`, 'good', 0, connection('fine'));
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 60; i++) {
+      at.driver.fetch(1_000);
+      await at.clock.advance(10);
+    }
+    expect(at.broker.logs.get('main.retry:0')?.map(({ value }) => String(value))).toEqual(['slow0', 'slow1']);
+    await at.clock.advance(1_000);
+    expect(at.broker.commits.get('main:0')?.offset).toBe(total + 2);
+  });
+
+  it('appends parked records again before retention deletes them, behind a closed gate too, unchanged', async () => {
+    const retentionMs = 3_600_000;
+    const at = await scene(async () => ({ to: 'gate', closedForMs: 3 * retentionMs, failure: aFailure }), {
+      retries: { topic: { ...retry, retentionMs } },
+    });
+    at.broker.append(p, 'a', 'a0', 0, { 'x-connection-id': 'busy' });
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 170; i++) await at.turn(60_000);
+    const copies = at.broker.logs.get('main.retry:0') ?? [];
+    const times = copies.map(({ timestamp }) => Number(timestamp));
+    expect(copies.length).toBeGreaterThanOrEqual(5);
+    for (let i = 1; i < times.length; i++) {
+      const waitedMs = (times[i] as number) - (times[i - 1] as number);
+      expect(waitedMs).toBeGreaterThanOrEqual(retentionMs / 2);
+      expect(waitedMs).toBeLessThan(retentionMs * 0.6);
+    }
+    expect(copies.at(-2)?.headers).toEqual(copies[0]?.headers);
+    expect(at.runtime.snapshot().parked).toMatchObject([{ records: 1 }]);
+  });
+
+  it('takes a redriven record once, under its own redrive id, although its origin was settled long ago', async () => {
+    const seen: string[] = [];
+    const at = await scene(async (record, { number }) => {
+      seen.push(`${text(record)}#${number}`);
+      return { to: 'commit' };
+    });
+    at.broker.append(p, 'a', 'a0');
+    await at.driver.assign([p, r]);
+    await settled();
+    for (let i = 0; i < 4; i++) await at.turn(500);
+    const redrive = (id: string, count: number) =>
+      at.broker.append(r, 'a', 'a0', 0, {
+        'x-origin-topic': 'main',
+        'x-origin-partition': '0',
+        'x-origin-offset': '0',
+        'x-redrive-id': id,
+        'x-redrive-count': String(count),
+      });
+    redrive('job-1', 1);
+    for (let i = 0; i < 4; i++) await at.turn(500);
+    // The append of the redrive was repeated: no second delivery.
+    redrive('job-1', 1);
+    for (let i = 0; i < 4; i++) await at.turn(500);
+    expect(seen).toEqual(['a0#1', 'a0#1']);
+    redrive('job-2', 2);
+    for (let i = 0; i < 4; i++) await at.turn(500);
+    expect(seen).toHaveLength(3);
+    expect(at.broker.commits.get('main.retry:0')?.offset).toBe(3);
   });
 });

@@ -104,3 +104,5 @@ export const pairOf = ({ pair }: OwnedPartition): RetryPair | undefined =>
 const isActing = (lane: Lane | undefined): boolean => lane?.state === 'running' || lane?.state === 'parking';
 
 export const originOfEntry = (entry: Entry): number => entry.copy?.origin ?? Number(entry.record.offsetText);
+
+export const laneNameOf = (entry: Entry): string => entry.copy?.lane ?? entry.lane.key;

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** Which delivery was about to be sent to a destination that does not drop repeats, and what came of it. */
-export class DeliveryClaims1700000000003 implements MigrationInterface {
-  readonly name = 'DeliveryClaims1700000000003';
+export class DeliveryClaims1700000000004 implements MigrationInterface {
+  readonly name = 'DeliveryClaims1700000000004';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('CREATE SCHEMA IF NOT EXISTS delivery');

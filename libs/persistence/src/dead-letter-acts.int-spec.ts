@@ -1,0 +1,75 @@
+import { withDatabase } from '@tributary/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Database } from './database.js';
+import { DeadLetterActs, type NewDeadLetterAct } from './dead-letter-acts.js';
+import { migrate } from './migrate.js';
+
+describe('DeadLetterActs', () => {
+  const database = withDatabase();
+  let opened: Database;
+  let acts: DeadLetterActs;
+  let next = 0;
+  beforeAll(async () => {
+    await migrate(database.url);
+    const options = { url: database.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined };
+    opened = new Database(options);
+    acts = new DeadLetterActs(opened);
+  });
+  afterAll(() => opened?.close());
+
+  const anAct = (over: Partial<NewDeadLetterAct> = {}): NewDeadLetterAct => ({
+    deadLetter: `t.dlt/0/${next++}`,
+    act: 'redriven',
+    actId: 'job',
+    actor: 'ada',
+    reason: 'mended',
+    ...over,
+  });
+
+  it('lets one of many who act at the same time go on', async () => {
+    const act = anAct();
+    const tries = Array.from({ length: 20 }, (_, n) => acts.claim({ ...act, actId: `job-${n}` }));
+    const claims = await Promise.all(tries);
+    const [winner, ...more] = claims.filter(({ isOurs }) => isOurs);
+    expect(more).toEqual([]);
+    const others = claims.filter((claim) => claim !== winner);
+    const by = { act: 'redriven', actor: 'ada', reason: 'mended', doneAt: null };
+    for (const other of others) expect(other).toMatchObject({ isOurs: false, by });
+  });
+
+  it.each(['redriven', 'discarded'] as const)('refuses everything once it was %s', async (done) => {
+    const act = anAct({ act: done });
+    await acts.claim(act);
+    await acts.finish(act.deadLetter, act.actId);
+    for (const wanted of ['redriven', 'discarded'] as const) {
+      expect(await acts.claim({ ...act, act: wanted, actId: 'later' }, 0)).toMatchObject({
+        isOurs: false,
+        by: { act: done, actId: 'job', doneAt: expect.any(Date) },
+      });
+    }
+  });
+
+  it('lets an act that was left unfinished be taken up under its first id, and nothing else be done instead', async () => {
+    const act = anAct();
+    await acts.claim(act);
+    const again = { ...act, actId: 'another', actor: 'bob' };
+    expect(await acts.claim(again)).toMatchObject({ isOurs: false });
+    expect(await acts.claim({ ...again, act: 'discarded' }, 0)).toMatchObject({ isOurs: false });
+    expect(await acts.claim(again, 0)).toEqual({ isOurs: true, actId: 'job' });
+    expect((await acts.of([act.deadLetter])).get(act.deadLetter)).toMatchObject({ actor: 'bob', doneAt: null });
+  });
+
+  it('opens what had no effect, and nothing that is done', async () => {
+    const [open, done] = [anAct(), anAct()];
+    for (const { deadLetter } of [open, done]) await acts.claim({ ...open, deadLetter });
+    await acts.finish(done.deadLetter, 'job');
+    for (const { deadLetter } of [open, done]) await acts.giveUp(deadLetter, 'job');
+    expect([...(await acts.of([open.deadLetter, done.deadLetter])).keys()]).toEqual([done.deadLetter]);
+  });
+
+  it('takes any id and reason as it is', async () => {
+    const act = anAct({ deadLetter: `'; DROP TABLE x; --/${'é'.repeat(200)}`, reason: "it's %_\\ 'quoted'" });
+    await acts.claim(act);
+    expect((await acts.of([act.deadLetter])).get(act.deadLetter)).toMatchObject(act);
+  });
+});

@@ -1,0 +1,62 @@
+import { createMetrics } from '@tributary/telemetry';
+import { describe, expect, it } from 'vitest';
+import { observeRuntimes, observerFor } from './runtime-metrics.js';
+import { aSnapshot } from './testing/a-snapshot.js';
+
+function scraping() {
+  const metrics = createMetrics('spec');
+  let collected = 0;
+  observeRuntimes(
+    metrics,
+    () => {
+      collected += 1;
+      return [aSnapshot];
+    },
+    () => 10_000,
+  );
+  return { metrics, collections: () => collected };
+}
+
+describe('metrics of a consuming service', () => {
+  it('tell what it holds', async () => {
+    const { metrics, collections } = scraping();
+    const text = await metrics.scrape();
+    const group = 'group="connector-http"';
+    const main = `${group},topic="delivery.http.v1",partition="3"`;
+    for (const line of [
+      `window_records{${main}} 4`,
+      `window_size_bytes{${main}} 400`,
+      `window_map_size_bytes{${main}} 2`,
+      `lag_time_seconds{${main}} 3`,
+      `lag_time_seconds{${group},topic="delivery.http.v1.retry",partition="3"} 6`,
+      `unacknowledged_oldest_age_seconds{${group}} 6`,
+      `keys_held{${group},state="held"} 1`,
+      `keys_held{${group},state="gated"} 1`,
+      `keys_held{${group},state="blocked"} 0`,
+      `keys_held{${group},state="parked"} 1`,
+      `keys_held_oldest_age_seconds{${group}} 6`,
+      `records_parked{${group},topic="delivery.http.v1.retry"} 2`,
+      `gates_closed{${group},reason="throttled"} 1`,
+      `partitions_paused{${group},reason="window"} 1`,
+    ]) {
+      expect(text).toContain(line);
+    }
+    expect(collections()).toBe(1);
+  });
+
+  it('count what must never happen from the beginning, and how late retries are', async () => {
+    const metrics = createMetrics('spec');
+    const observer = observerFor(metrics);
+    observer.assigned?.({ group: 'g', partitions: 1, isUnbroken: false });
+    expect(await metrics.scrape()).toContain('attempts_early_total{group="g"} 0');
+    observer.started?.({ group: 'g', isEarly: true, isRepeat: true });
+    observer.started?.({ group: 'g', isEarly: false, isRepeat: false, delay: { kind: 'retry', errorMs: 30 } });
+    observer.pauseEnded?.({ group: 'g', topic: 't', partition: 0, reason: 'window' });
+    const text = await metrics.scrape();
+    expect(text).toContain('attempts_early_total{group="g"} 1');
+    expect(text).toContain('attempts_repeated_total{group="g"} 1');
+    expect(text).toContain('delay_error_seconds_bucket{group="g",kind="retry",le="0.05"} 1');
+    expect(text).toContain('delay_error_seconds_bucket{group="g",kind="retry",le="0.025"} 0');
+    expect(text).toContain('pauses_ended_total{group="g",reason="window"} 1');
+  });
+});

@@ -1,0 +1,120 @@
+import type { RuntimeObserver, RuntimeSnapshot } from '@tributary/kafka';
+import type { Metrics } from '@tributary/telemetry';
+
+/** Counts what consumers do. */
+export function observerFor(metrics: Metrics): RuntimeObserver {
+  return {
+    started: ({ group, isEarly, isRepeat, delay }) => {
+      if (isEarly) metrics.add('attempts.early', 1, { group });
+      if (isRepeat) metrics.add('attempts.repeated', 1, { group });
+      if (delay) metrics.record('delay.error', delay.errorMs / 1000, { group, kind: delay.kind });
+    },
+    attempted: ({ group, topic, settlement, durationMs }) => {
+      metrics.add('records.settled', 1, { group, topic, settlement });
+      metrics.record('messaging.process.duration', durationMs / 1000, { group, topic });
+    },
+    committed: ({ group }) => metrics.add('commits', 1, { group, result: 'acknowledged' }),
+    commitFailed: ({ group }) => metrics.add('commits', 1, { group, result: 'failed' }),
+    deadLettered: ({ group, topic, failure }) =>
+      metrics.add('records.dead_lettered', 1, { group, topic, error_class: failure.errorClass }),
+    assigned: ({ group }) => {
+      // Counters that must stay 0 are exported from the beginning: an alert on a series that is not there never fires.
+      metrics.add('attempts.early', 0, { group });
+      metrics.add('attempts.repeated', 0, { group });
+    },
+    pauseEnded: ({ group, reason }) => metrics.add('pauses.ended', 1, { group, reason }),
+  };
+}
+
+type Labelled = readonly [number, Readonly<Record<string, string>>];
+
+/** One scrape asks for many gauges; what they are made of is collected once. */
+const collectedForMs = 500;
+
+/** Says at each scrape what consumers hold: windows, lag, held keys, gates, pauses. */
+export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapshot[], nowMs: () => number): void {
+  let collected: { readonly atMs: number; readonly runtimes: RuntimeSnapshot[] } | undefined;
+  const runtimes = (): RuntimeSnapshot[] => {
+    const atMs = nowMs();
+    if (!collected || atMs - collected.atMs > collectedForMs) collected = { atMs, runtimes: snapshot() };
+    return collected.runtimes;
+  };
+  const perPartition = (read: (partition: Partition, runtime: RuntimeSnapshot) => number): Labelled[] =>
+    runtimes().flatMap((runtime) =>
+      runtime.partitions.map((one): Labelled => [read(one, runtime), labelsOf(runtime, one)]),
+    );
+  const perRuntime = (read: (runtime: RuntimeSnapshot) => number): Labelled[] =>
+    runtimes().map((runtime): Labelled => [read(runtime), { group: runtime.group }]);
+
+  metrics.observe('window.records', () => perPartition((one) => one.windowRecords));
+  metrics.observe('window.size', () => perPartition((one) => one.windowBytes));
+  metrics.observe('window.map.size', () => perPartition((one) => one.mapBytes));
+  metrics.observe('lag.time', () => perPartition((one, runtime) => lagSeconds(one, runtime, nowMs())));
+  metrics.observe('unacknowledged.oldest.age', () =>
+    perRuntime((runtime) => Math.max(0, ...runtime.partitions.map((one) => lagSeconds(one, runtime, nowMs())))),
+  );
+  metrics.observe('keys.held', () => runtimes().flatMap(heldKeys));
+  metrics.observe('keys.held.oldest.age', () => perRuntime((runtime) => longestHeldSeconds(runtime, nowMs())));
+  metrics.observe('records.parked', () => runtimes().flatMap(parkedRecords));
+  metrics.observe('gates.closed', () =>
+    runtimes().flatMap(({ group, gates }) =>
+      counted(
+        group,
+        'reason',
+        gates.map(({ kind, reason }) => (kind === 'closed' || kind === 'suspended' ? classOf(reason) : kind)),
+      ),
+    ),
+  );
+  metrics.observe('partitions.paused', () =>
+    runtimes().flatMap(({ group, pauses }) =>
+      counted(
+        group,
+        'reason',
+        pauses.map(({ reason }) => reason),
+      ),
+    ),
+  );
+}
+
+type Partition = RuntimeSnapshot['partitions'][number];
+
+const labelsOf = ({ group }: RuntimeSnapshot, { topic, partition }: Partition) => ({
+  group,
+  topic,
+  partition: String(partition),
+});
+
+function lagSeconds({ topic, partition, oldestUnfinishedMs }: Partition, { parked }: RuntimeSnapshot, now: number) {
+  const inRetry = parked.find((one) => one.topic === topic && one.partition === partition)?.oldestFailureMs;
+  const oldestMs = Math.min(oldestUnfinishedMs ?? Number.POSITIVE_INFINITY, inRetry ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(oldestMs) ? Math.max(0, now - oldestMs) / 1000 : 0;
+}
+
+function heldKeys({ group, heldLanes, parked }: RuntimeSnapshot): Labelled[] {
+  const states = heldLanes.map(({ state }) => state as string);
+  for (const { heads } of parked) for (const _ of heads) states.push('parked');
+  return counted(group, 'state', states, ['held', 'gated', 'blocked', 'parked']);
+}
+
+function longestHeldSeconds({ heldLanes, parked }: RuntimeSnapshot, now: number): number {
+  let oldestMs = now;
+  for (const { sinceMs } of heldLanes) oldestMs = Math.min(oldestMs, sinceMs);
+  for (const { oldestFailureMs } of parked) oldestMs = Math.min(oldestMs, oldestFailureMs ?? now);
+  return (now - oldestMs) / 1000;
+}
+
+function parkedRecords({ group, parked }: RuntimeSnapshot): Labelled[] {
+  const byTopic = new Map<string, number>();
+  for (const { topic, records } of parked) byTopic.set(topic, (byTopic.get(topic) ?? 0) + records);
+  return [...byTopic].map(([topic, records]): Labelled => [records, { group, topic }]);
+}
+
+/** `always`: values that are said to be 0 when nothing has them. */
+function counted(group: string, label: string, values: readonly string[], always: readonly string[] = []): Labelled[] {
+  const counts = new Map(always.map((value) => [value, 0]));
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].map(([value, count]): Labelled => [count, { group, [label]: value }]);
+}
+
+/** Reasons begin with the class of the failure; the rest quotes the destination and would make a series of every text. */
+const classOf = (reason: string): string => /^[a-z-]+/.exec(reason)?.[0] ?? 'other';
