@@ -11,9 +11,9 @@ import {
   RecordProducer,
   TopicAdmin,
 } from '@tributary/kafka';
+import { systemClock } from '../../libs/kafka/src/connection/clock.js';
 import { ConsumerRuntime } from '../../libs/kafka/src/consumer/consumer-runtime.js';
 import { KafkaJsDriver } from '../../libs/kafka/src/consumer/kafkajs-driver.js';
-import { systemClock } from '../../libs/kafka/src/connection/clock.js';
 
 const {
   BOOTSTRAP = 'localhost:9092',

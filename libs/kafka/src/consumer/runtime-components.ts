@@ -84,6 +84,8 @@ export class RuntimeComponents {
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onStarved: () => this.admission.readMore(),
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
+      bringOne: (scope) => this.chain?.bringOne(this.pairs(), scope) ?? false,
+      policy: options.gatePolicy,
       mayStart: () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY),
     });
     const pauses = new PauseRegistry(driver, () => clock.now(), plantedBug);
