@@ -65,6 +65,7 @@ export class KeyScheduler {
   /** Appends to the lane. Call `dispatch` after the last of a batch. */
   add(entry: Entry): void {
     const { lane } = entry;
+    lane.records += 1;
     if (lane.tail) {
       lane.tail.next = entry;
       lane.tail = entry;
@@ -91,6 +92,7 @@ export class KeyScheduler {
     const { lane } = entry;
     if (!entry.owner.isOwned) return;
     lane.head = entry.next;
+    lane.records -= 1;
     if (lane.head) this.makeReady(lane);
     else this.retire(lane);
     this.dispatch();
@@ -196,6 +198,7 @@ export class KeyScheduler {
     while (lane.head && lane.parking.length < count) {
       lane.parking.push(lane.head);
       lane.head = lane.head.next;
+      lane.records -= 1;
     }
     if (!lane.head) lane.tail = undefined;
     return lane.parking;
@@ -212,6 +215,7 @@ export class KeyScheduler {
   /** Gives a lane up whose records are dealt with otherwise; nothing of it is being attempted. */
   abandon(lane: Lane): void {
     lane.head = undefined;
+    lane.records = 0;
     lane.parking = [];
     this.retire(lane);
   }
@@ -225,6 +229,7 @@ export class KeyScheduler {
       entry = entry.next;
     }
     if (!entry || (entry === lane.head && lane.state === 'running')) return undefined;
+    lane.records -= 1;
     if (before) before.next = entry.next;
     else lane.head = entry.next;
     if (lane.tail === entry) lane.tail = before;
@@ -297,10 +302,7 @@ export class KeyScheduler {
   private makeReady(lane: Lane): void {
     const { owner } = lane;
     lane.state = 'ready';
-    lane.nextReady = undefined;
-    if (owner.lastReady) owner.lastReady.nextReady = lane;
-    else owner.firstReady = lane;
-    owner.lastReady = lane;
+    owner.ready.push(lane);
     if (owner.isQueued) return;
     owner.isQueued = true;
     this.turn.push(owner);
@@ -309,15 +311,12 @@ export class KeyScheduler {
   private takeReady(): Lane | undefined {
     for (let owner = this.turn.shift(); owner; owner = this.turn.shift()) {
       owner.isQueued = false;
-      const lane = owner.isOwned ? owner.firstReady : undefined;
+      const lane = owner.isOwned ? owner.ready.take() : undefined;
       if (!lane) continue;
-      owner.firstReady = lane.nextReady;
-      if (!owner.firstReady) owner.lastReady = undefined;
-      else {
+      if (!owner.ready.isEmpty) {
         owner.isQueued = true;
         this.turn.push(owner);
       }
-      lane.nextReady = undefined;
       return lane;
     }
     return undefined;

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { TopicPartition } from './consumer-driver.js';
 import type { FetchedRecord } from './fetched-record.js';
 import type { PartitionTracker } from './partition-tracker.js';
+import { ReadyLanes } from './ready-lanes.js';
 import type { ParkedCopy } from './retry/parked-copy.js';
 
 /** One record on its way through the scheduler. */
@@ -43,6 +44,8 @@ export interface Lane {
   heldUntilMs: number;
   reason: string;
   nextReady: Lane | undefined;
+  /** From head to tail. */
+  records: number;
   /** Taken out to be parked, not acknowledged yet; ascending. */
   parking: Entry[];
 }
@@ -66,8 +69,7 @@ export class OwnedPartition implements TopicPartition {
   readonly lanes = new Map<string, Lane>();
   /** Lanes that were gated or blocked when last seen: a full window must not look at every lane to find them. */
   readonly stuckLanes = new Set<Lane>();
-  firstReady: Lane | undefined;
-  lastReady: Lane | undefined;
+  readonly ready = new ReadyLanes();
   isQueued = false;
   inFlight = 0;
   /** Appends to the retry topic that are not acknowledged. */
@@ -103,8 +105,7 @@ export class OwnedPartition implements TopicPartition {
     for (const lane of this.lanes.values()) lane.head = undefined;
     this.lanes.clear();
     this.stuckLanes.clear();
-    this.firstReady = undefined;
-    this.lastReady = undefined;
+    this.ready.clear();
     this.abortion.abort(reason);
   }
 
@@ -127,6 +128,7 @@ export function laneIn(owner: OwnedPartition, key: string): Lane {
     heldUntilMs: 0,
     reason: '',
     nextReady: undefined,
+    records: 0,
     parking: [],
   };
   owner.lanes.set(key, lane);

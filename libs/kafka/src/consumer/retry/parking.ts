@@ -194,6 +194,7 @@ export class Parking {
     entry.next = lane.head;
     lane.head = entry;
     lane.tail ??= entry;
+    lane.records += 1;
     this.parts.scheduler.proceed(lane);
   }
 
