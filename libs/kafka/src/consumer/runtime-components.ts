@@ -73,6 +73,7 @@ export class RuntimeComponents {
     const options = { ...defaults, ...parts.options };
     const { group } = options;
     const clock = parts.clock ?? systemClock;
+    const mayAct = () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY);
     const noteProgress = (owner: OwnedPartition) => this.noteProgress(owner);
     const planted = plantedBug && { plantedBug };
     this.clock = clock;
@@ -83,7 +84,7 @@ export class RuntimeComponents {
       attempt: (entry) => this.settler.attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
-      mayStart: () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY),
+      mayStart: mayAct,
     });
     const pauses = new PauseRegistry(driver, () => clock.now(), plantedBug);
     const admission = new Admission({
@@ -129,7 +130,7 @@ export class RuntimeComponents {
     const retries = retryOptionsOf(options);
     if (retries) {
       const mainTopic = mainTopicOf(parts, retries);
-      this.chain = new RetryChain({ ...shared, mainTopic, retries });
+      this.chain = new RetryChain({ ...shared, mainTopic, retries, mayAct });
       this.takeover = new PairTakeover({
         ...shared,
         mainTopic,

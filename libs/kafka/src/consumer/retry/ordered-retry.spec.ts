@@ -45,6 +45,8 @@ describe('ordered retry, simulated', () => {
     ['plain', { fence: 'lane' }],
     ['crowded', { fence: 'lane' }],
     ['crowded', { ordering: 'none' }],
+    ['plain', { fence: 'cross', partitions: 2 }],
+    ['crowded', { fence: 'lane', partitions: 2 }],
   ])('keeps every promise whatever happens: %s, %o', { timeout: 120_000 }, async (profile, options) => {
     const { parked } = await hold(profile, options);
     expect(parked).toBeGreaterThan(numRuns / 2);
@@ -62,6 +64,12 @@ describe('ordered retry, simulated', () => {
     ['lock-when-fetched', 'plain', 'cross', /order|lost/],
     ['commit-one-too-far', 'plain', 'cross', /lost|stuck/],
     ['due-forgotten', 'plain', 'cross', /early/],
+    ['own-gate', 'crowded', 'cross', /order|stale end/],
+    ['own-gate-ghost', 'crowded', 'cross', /order|stale end/],
+    ['late-gate', 'plain', 'lane', /twice|repeat|stale end|order/],
+    ['map-lost', 'plain', 'cross', /stale end|twice/],
+    ['ends-first', 'plain', 'cross', /order|lost|stale end/],
+    ['state-kept', 'plain', 'cross', /stale end|lost|order|twice/],
   ])('finds the planted bug %s', { timeout: 60_000 }, async (plantedBug, profile, fence, complaint) => {
     const complaints = await complaintsOf(profile, { plantedBug, fence });
     expect(complaints.join('\n')).toMatch(complaint);
