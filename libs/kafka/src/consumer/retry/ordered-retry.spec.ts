@@ -10,6 +10,8 @@ const huntedRuns = 10_000;
 const numRuns = Number(process.env.RUNS ?? 700);
 const seed = Number(process.env.SEED ?? 20_261_122);
 
+const replay = `RUNS=${numRuns} SEED=${seed} vitest run --project unit ordered-retry`;
+
 type Profile = keyof typeof histories;
 
 async function hold(profile: Profile, options: WorldOptions): Promise<{ parked: number }> {
@@ -18,7 +20,8 @@ async function hold(profile: Profile, options: WorldOptions): Promise<{ parked: 
     fc.asyncProperty(histories[profile], async (history) => {
       const world = await play(history, options);
       seen.parked += world.parked;
-      if (world.complaints.length > 0) throw new Error(`${world.complaints.join('\n')}\n\n${world.trace.join('\n')}`);
+      if (world.complaints.length > 0)
+        throw new Error(`${world.complaints.join('\n')}\n\n${world.trace.join('\n')}\n\nreplay: ${replay}`);
     }),
     { numRuns, seed },
   );
