@@ -44,11 +44,11 @@ export function renderShortTables({ sources, destinations }: Registry): string {
     summary,
     events.map(code).join(', '),
   ]);
-  const destinationRows = [...destinations.values()].map(({ title, slug, summary, promises }) => [
+  const destinationRows = [...destinations.values()].map(({ title, slug, summary, promises, unknownOutcome }) => [
     `${title} (${code(slug)})`,
     summary,
     promises.ordering === 'per-key' ? 'per key' : 'none',
-    promises.idempotency === 'key' ? 'once in effect' : 'may happen twice',
+    promises.idempotency === 'key' ? 'once in effect' : `once; unless nobody knows, then ${unknownOutcome}`,
   ]);
   return [
     table(['Source', 'What', 'Events'], sourceRows),

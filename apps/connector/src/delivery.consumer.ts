@@ -18,6 +18,8 @@ export class DeliveryConsumer {
       group: `connector-${scope.destination.slug}`,
       lane: laneOf,
       concurrency: scope.concurrency,
+      gateScope: (record) => scope.scopes.scopeOf(record),
+      gatePolicy: scope.gates,
       ...(scope.orderedRetries && { retries: retriesOf(scope) }),
       deadLetterTopic: deadLetterTopicOf(deliveryTopic(scope)),
       onDeadLetter: (record, failure) => stage.recordDeath(record, failure),

@@ -1,10 +1,13 @@
 import { egressGuard, httpClient } from '@tributary/connector-kit';
-import { ConnectionDirectory } from '@tributary/control';
+import type { Suspension } from '@tributary/contracts';
+import { activeSuspension, ConnectionDirectory } from '@tributary/control';
 import type { KafkaRuntimeServer } from '@tributary/kafka';
-import { realSurroundings, Suspender } from '@tributary/pipeline';
+import { ConnectionGates, DeliveryScopes, realSurroundings, Suspender, SuspensionEnds } from '@tributary/pipeline';
 import { destinationDefinitions } from '@tributary/registry/destinations';
 import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tributary/runtime';
+import { concurrencyOf, limitsFor } from './connection-limits.js';
 import { ConnectorModule } from './connector.module.js';
+import { openClaims } from './open-claims.js';
 import { connectorSettings } from './settings.js';
 
 /** Decision of the takeover wait: attempt, append and margin. */
@@ -49,16 +52,33 @@ await runService({
       surroundings: realSurroundings,
       actor,
     });
+    const find = (id: string) => directory.find(id);
+    const subscriptionOf = (id: string) => subscriptions.get(id);
+    const concurrency = concurrencyOf(destination, settings.concurrency);
+    const scopes = new DeliveryScopes({ destination, find, subscriptionOf });
+    const gates = new ConnectionGates({
+      limitsOf: limitsFor(destination, concurrency, find),
+      scopeOf: (record) => scopes.scopeOf(record),
+      random: realSurroundings.random,
+      onBreaker: (connection, untilMs) =>
+        untilMs === undefined
+          ? logger.info({ connection }, 'breaker.closed')
+          : logger.warn({ connection, untilMs }, 'breaker.opened'),
+    });
+    const claims = await openClaims({ ...settings, destination, logger });
     const module = ConnectorModule.with(
       {
         destination,
         http,
         codec,
         audit,
-        find: (id) => directory.find(id),
-        suspensionOf: (id) => suspensions.get(id),
-        subscriptionOf: (id) => subscriptions.get(id),
-        suspend: (id, tenant, reason) => suspender.suspend(id, tenant, reason),
+        find,
+        findAnew: (id) => directory.findAnew(id),
+        gates,
+        ...(claims && { claims: claims.claims }),
+        suspensionOf: (id) => activeSuspension(suspensions.get(id), Date.now()),
+        subscriptionOf,
+        suspend: (id, tenant, reason, untilMs) => suspender.suspend(id, tenant, reason, untilMs),
         surroundings: realSurroundings,
         actor,
         logger,
@@ -67,24 +87,34 @@ await runService({
           metrics.record('delivery.attempt.duration', durationMs / 1000, { destination: destination.slug, outcome });
         },
       },
-      {
-        concurrency: settings.concurrency || destination.limits.maxInFlight,
-        orderedRetries: settings.orderedRetries,
-      },
+      { concurrency, scopes, gates, orderedRetries: settings.orderedRetries },
     );
-    metrics.observe('connections.suspended', () => [[suspensions.all().size, { destination: destination.slug }]]);
+    const isActive = (row: Suspension) => activeSuspension(row, Date.now()) !== undefined;
+    metrics.observe('connections.suspended', () => [
+      [[...suspensions.all().values()].filter(isActive).length, { destination: destination.slug }],
+    ]);
     let server: KafkaRuntimeServer | undefined;
-    // Repaired, or changed: whatever waited for it looks again.
-    const lookAgain = (id: string) => void server?.resumeScope(id);
-    suspensions.onChange((id, row) => row === undefined && lookAgain(id));
-    connections.onChange(lookAgain);
+    const resume = (id: string) => server?.resumeScope(id) ?? false;
+    const ends = new SuspensionEnds({
+      table: suspensions,
+      nowMs: Date.now,
+      after: (ms, act) => {
+        const timer = setTimeout(act, ms);
+        return () => clearTimeout(timer);
+      },
+      resume,
+      clear: (row) => suspender.clear(row),
+      logger,
+    });
+    // Changed: whatever waited for it looks again.
+    connections.onChange(resume);
     return startConsumerApp(context, {
       platform,
       module,
       onServer: (created) => {
         server = created;
       },
-      closeAfter: [() => followed.close(), () => http.close()],
+      closeAfter: [async () => ends.stop(), () => followed.close(), () => http.close(), async () => claims?.close()],
     });
   },
 });

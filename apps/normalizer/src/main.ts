@@ -1,8 +1,7 @@
-import { Database, Inbox } from '@tributary/persistence';
-import { ClaimBatcher, realSurroundings } from '@tributary/pipeline';
+import { type Claim, type ClaimVerdict, Database, Inbox } from '@tributary/persistence';
+import { ClaimBatcher, RetentionCleaner, realSurroundings } from '@tributary/pipeline';
 import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
-import { InboxCleaner } from './inbox-cleaner.js';
 import { NormalizerModule } from './normalizer.module.js';
 import { normalizerSettings } from './settings.js';
 
@@ -20,9 +19,9 @@ await runService({
       onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
     });
     const inbox = new Inbox(database);
-    const cleaner = new InboxCleaner(inbox, settings.inboxDays, logger);
+    const cleaner = new RetentionCleaner(inbox, 'inbox.claim', settings.inboxDays, logger);
     cleaner.start();
-    const batcher = new ClaimBatcher((claims) => inbox.claim(claims));
+    const batcher = new ClaimBatcher<Claim, ClaimVerdict>((claims) => inbox.claim(claims));
     const module = NormalizerModule.with(
       {
         codec: platform.codec,

@@ -1,6 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { retryAfterMs } from '@tributary/domain';
 import type { FastifyReply } from 'fastify';
-import type { FaultBoard } from './fault-board.js';
+import type { EffectStore } from './effect-store.js';
+import type { FaultBoard, FaultOrder } from './fault-board.js';
 
 export interface Answer {
   readonly status: number;
@@ -8,26 +10,54 @@ export interface Answer {
   readonly body?: unknown;
 }
 
+export interface Question {
+  readonly faults: FaultBoard;
+  readonly store: EffectStore;
+  /** Whose requests are counted. */
+  readonly target: string;
+  /** The part of the target that is limited by itself, for example a channel: faults may be posted for `<target>:<part>` too. */
+  readonly part?: string;
+  readonly reply: FastifyReply;
+}
+
 /** Answers a request as its target would, or as the fault that is posted for the target says. */
-export async function answerUnderFaults(
-  faults: FaultBoard,
-  target: string,
-  reply: FastifyReply,
-  act: () => Answer,
-): Promise<void> {
-  const fault = faults.meet(target);
+export async function answerUnderFaults(question: Question, act: () => Answer): Promise<void> {
+  const { faults, store, target, part, reply } = question;
+  const limited = part === undefined ? target : `${target}:${part}`;
+  const arrivedAtMs = Date.now();
+  store.noteArrival(target, limited, arrivedAtMs);
+  const fault = faults.meet(limited) ?? (limited === target ? undefined : faults.meet(target));
   if (fault?.latencyMs) await wait(fault.latencyMs);
-  const headers = fault?.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
   if (fault?.dropAfterEffect) {
     act();
     reply.hijack();
     reply.raw.destroy();
     return;
   }
-  if (fault?.redirectTo !== undefined)
-    return send(reply, { status: fault.status ?? 302, headers: { location: fault.redirectTo } });
-  if (fault?.status !== undefined) return send(reply, { status: fault.status, headers, body: { error: 'fault' } });
-  send(reply, act());
+  if (fault?.answerAfterMs) {
+    const answer = act();
+    await wait(fault.answerAfterMs);
+    send(reply, answer);
+    return;
+  }
+  const instead = insteadOf(fault);
+  if (!instead) {
+    send(reply, act());
+    return;
+  }
+  store.log(target, { atMs: arrivedAtMs, status: instead.status, key: part ?? '', reason: 'fault' });
+  const patienceMs = retryAfterMs(instead.headers?.['retry-after'], Date.now());
+  // From the answer on: a sender cannot know it earlier.
+  if (patienceMs !== undefined) store.askForPatience(limited, Date.now() + patienceMs);
+  send(reply, instead);
+}
+
+/** Undefined: nothing is answered instead. */
+function insteadOf(fault: FaultOrder | undefined): Answer | undefined {
+  if (fault?.redirectTo !== undefined) return { status: fault.status ?? 302, headers: { location: fault.redirectTo } };
+  if (fault?.status === undefined) return undefined;
+  const headers = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
+  return { status: fault.status, headers, body: { error: 'fault' } };
 }
 
 function send(reply: FastifyReply, { status, headers = {}, body }: Answer): void {

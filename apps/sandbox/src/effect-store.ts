@@ -28,12 +28,29 @@ class Target {
   readonly requests: LoggedRequest[] = [];
   readonly effects = new Map<string, Effect>();
   requestCount = 0;
+  /** Requests that came before the time that an answer had asked for. */
+  early = 0;
   repeats = 0;
 }
 
 /** What each imitated system received, and what took effect there. In memory. */
 export class EffectStore {
   private readonly targets = new Map<string, Target>();
+  /** Epoch milliseconds before which a request is early. */
+  private readonly patience = new Map<string, number>();
+
+  /** @param limited what an earlier answer may have asked patience for: the target or a part of it. */
+  noteArrival(target: string, limited: string, atMs: number): void {
+    if (atMs < (this.patience.get(limited) ?? 0)) this.of(target).early += 1;
+  }
+
+  askForPatience(limited: string, untilMs: number): void {
+    this.patience.set(limited, Math.max(untilMs, this.patience.get(limited) ?? 0));
+  }
+
+  earlyAt(target: string): number {
+    return this.targets.get(target)?.early ?? 0;
+  }
 
   log(target: string, request: LoggedRequest): void {
     const { requests } = this.of(target);
@@ -86,6 +103,7 @@ export class EffectStore {
 
   clear(): void {
     this.targets.clear();
+    this.patience.clear();
   }
 
   private of(target: string): Target {

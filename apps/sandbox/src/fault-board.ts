@@ -11,6 +11,8 @@ export const faultOrder = z.strictObject({
   /** Share of requests that meet it; 1 by default. */
   probability: z.number().min(0).max(1).optional(),
   latencyMs: z.number().min(0).max(120_000).optional(),
+  /** Act at once and answer after this time: who dies meanwhile cannot know. */
+  answerAfterMs: z.number().positive().max(120_000).optional(),
   /** Act, then break the connection: the sender cannot know. */
   dropAfterEffect: z.boolean().optional(),
   redirectTo: z.url().optional(),

@@ -68,7 +68,7 @@ export class OperatorController {
 
   @Get('requests/:target')
   requests(@Param('target') target: string) {
-    return { ...this.store.summaryOf(target), log: this.store.requestsOf(target) };
+    return { ...this.store.summaryOf(target), early: this.store.earlyAt(target), log: this.store.requestsOf(target) };
   }
 
   /** `?summary=true` leaves out the list and the order: after a load test they are long. */

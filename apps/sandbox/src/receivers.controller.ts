@@ -1,9 +1,10 @@
 import { Controller, Headers, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerUnderFaults } from './answering.js';
+import { EffectStore } from './effect-store.js';
 import { FaultBoard } from './fault-board.js';
 import { HttpReceiver } from './http-receiver.js';
-import { SlackImitation } from './slack.js';
+import { channelIn, SlackImitation } from './slack.js';
 
 type RawRequest = FastifyRequest<{ Body: Buffer | undefined }>;
 const empty = Buffer.alloc(0);
@@ -13,6 +14,7 @@ const empty = Buffer.alloc(0);
 export class ReceiversController {
   constructor(
     private readonly faults: FaultBoard,
+    private readonly store: EffectStore,
     private readonly slack: SlackImitation,
     private readonly http: HttpReceiver,
   ) {}
@@ -20,8 +22,10 @@ export class ReceiversController {
   @Post('api/chat.postMessage')
   async postMessage(@Req() request: RawRequest, @Res() reply: FastifyReply): Promise<void> {
     const { authorization, 'content-type': contentType } = request.headers;
-    await answerUnderFaults(this.faults, 'slack', reply, () =>
-      this.slack.postMessage(authorization, contentType, request.body ?? empty),
+    const body = request.body ?? empty;
+    const { faults, store } = this;
+    await answerUnderFaults({ faults, store, target: 'slack', part: channelIn(body), reply }, () =>
+      this.slack.postMessage(authorization, contentType, body),
     );
   }
 
@@ -38,6 +42,7 @@ export class ReceiversController {
       signature: headers['webhook-signature'] ?? '',
       body: request.body ?? empty,
     };
-    await answerUnderFaults(this.faults, receiver, reply, () => this.http.receive(receiver, webhook));
+    const { faults, store } = this;
+    await answerUnderFaults({ faults, store, target: receiver, reply }, () => this.http.receive(receiver, webhook));
   }
 }

@@ -181,6 +181,36 @@ describe('faults', () => {
     expect((await toHttp('a')).outcome.kind).toBe('delivered');
   });
 
+  it('count who comes again before the time that they asked for, and nobody else', async () => {
+    await call('PUT', '/faults/inbox', { status: 429, retryAfter: 60, count: 1 });
+    await toHttp('a');
+    await toHttp('a');
+    await call('PUT', '/faults/elsewhere', { status: 429, retryAfter: 0, count: 1 });
+    const other = () => call('POST', '/http/elsewhere', '{}');
+    await other();
+    await other();
+    expect((await call('GET', '/requests/inbox')).body).toMatchObject({
+      early: 1,
+      log: [{ status: 429, reason: 'fault' }, { status: 202 }],
+    });
+    expect((await call('GET', '/requests/elsewhere')).body).toMatchObject({ early: 0 });
+  });
+
+  it('meet one channel of Slack, and another one not', async () => {
+    await call('PUT', '/faults/slack:C1AA', { status: 429, retryAfter: 60 });
+    expect((await toSlack('C1AA')).outcome.kind).toBe('throttled');
+    expect((await toSlack('C2BB')).outcome.kind).toBe('delivered');
+    expect((await call('GET', '/requests/slack')).body).toMatchObject({ early: 0 });
+    await toSlack('C1AA');
+    expect((await call('GET', '/requests/slack')).body).toMatchObject({ early: 1 });
+  });
+
+  it('act at once and answer later', async () => {
+    await call('PUT', '/faults/inbox', { answerAfterMs: 50, count: 1 });
+    expect((await toHttp('a')).outcome.kind).toBe('delivered');
+    expect((await call('GET', '/effects/inbox')).body).toMatchObject({ effects: 1, repeats: 0 });
+  });
+
   it('break the connection after the effect', async () => {
     await call('PUT', '/faults/inbox', { dropAfterEffect: true, count: 1 });
     expect((await toHttp('a')).outcome.kind).toBe('unknown');

@@ -19,7 +19,7 @@ export class SlackImitation {
 
   postMessage(authorization: string | undefined, contentType: string | undefined, body: Buffer): Answer {
     const message = readMessage(body);
-    const channel = typeof message?.channel === 'string' ? message.channel : '';
+    const channel = channelOf(message);
     const error = this.refusal(authorization, contentType, message);
     if (error) return this.answer(channel, { status: 200, body: { ok: false, error } }, error);
     if (!this.hasRoom(channel)) {
@@ -73,6 +73,12 @@ export class SlackImitation {
     return answer;
   }
 }
+
+/** The channel that a message is for; empty when it names none. */
+export const channelIn = (body: Buffer): string => channelOf(readMessage(body));
+
+const channelOf = (message: ReturnType<typeof readMessage>): string =>
+  typeof message?.channel === 'string' ? message.channel : '';
 
 function readMessage(body: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {

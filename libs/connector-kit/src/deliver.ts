@@ -1,4 +1,10 @@
-import type { CanonicalEvent, DeliveryOutcome, Failure } from '@tributary/domain';
+import {
+  type CanonicalEvent,
+  type DeliveryOutcome,
+  type Failure,
+  type ObservedBudget,
+  readRateHeaders,
+} from '@tributary/domain';
 import {
   acceptsType,
   type DestinationConnection,
@@ -6,6 +12,7 @@ import {
   type OperationDefinition,
 } from './destination.js';
 import type { HttpClient } from './http/client.js';
+import type { HttpResult } from './http/reply.js';
 import { applyMapping, type Mapping } from './mapping/mapping.js';
 import { redactedOutcome } from './redaction.js';
 import type { SettingsShape } from './settings.js';
@@ -24,7 +31,12 @@ export interface DeliveryRequest<S extends SettingsShape = SettingsShape> {
 
 /** What came of one attempt, and which step decided it. */
 export type Attempted =
-  | { readonly stage: 'send'; readonly outcome: DeliveryOutcome }
+  | {
+      readonly stage: 'send';
+      readonly outcome: DeliveryOutcome;
+      /** What the last answer said about the budget that is left. */
+      readonly budget?: ObservedBudget;
+    }
   /** No message could be made: nothing was sent, and nothing will be until a person changes the mapping or the event. */
   | { readonly stage: 'translate'; readonly outcome: DeliveryOutcome; readonly failure: Failure };
 
@@ -47,12 +59,23 @@ export async function deliver<S extends SettingsShape>(
   // The attempt is over when its time is, whatever the client or the definition does with the signal.
   const within = AbortSignal.any([signal, AbortSignal.timeout(destination.limits.timeoutMs)]);
   const context = { settings, secrets, deliveryId, attempt, nowMs, signal: within };
-  const outcome = await operation.send(
-    timedBy(request.http, destination.limits.timeoutMs, within),
-    made.message,
-    context,
-  );
-  return { stage: 'send', outcome: redactedOutcome(outcome, secrets) };
+  const { timeoutMs } = destination.limits;
+  let budget: ObservedBudget | undefined;
+  const read = (result: HttpResult) => {
+    budget = budgetIn(result, destination, nowMs) ?? budget;
+    return result;
+  };
+  const outcome = await operation.send(timedBy(request.http, timeoutMs, within, read), made.message, context);
+  return { stage: 'send', outcome: redactedOutcome(outcome, secrets), ...(budget && { budget }) };
+}
+
+function budgetIn<S extends SettingsShape>(
+  result: HttpResult,
+  { limits }: DestinationDefinition<S>,
+  nowMs: number,
+): ObservedBudget | undefined {
+  if (result.kind !== 'reply') return undefined;
+  return limits.readBudget ? limits.readBudget(result, nowMs) : readRateHeaders(result.header, nowMs);
 }
 
 type Made =
@@ -90,9 +113,14 @@ function untranslatable(code: string, reason: string): Attempted {
 }
 
 /** Requests of an attempt end with it, also those of a definition that does not think of it. */
-function timedBy(http: HttpClient, timeoutMs: number, signal: AbortSignal): HttpClient {
+function timedBy(
+  http: HttpClient,
+  timeoutMs: number,
+  signal: AbortSignal,
+  read: (result: HttpResult) => HttpResult,
+): HttpClient {
   return {
-    send: (request) => http.send({ timeoutMs, signal, ...request }),
-    post: (url, options) => http.post(url, { timeoutMs, signal, ...options }),
+    send: async (request) => read(await http.send({ timeoutMs, signal, ...request })),
+    post: async (url, options) => read(await http.post(url, { timeoutMs, signal, ...options })),
   };
 }

@@ -1,6 +1,15 @@
-import type { CanonicalEvent, DeliveryOutcome, RetrySchedule, UnknownOutcomePolicy } from '@tributary/domain';
+import type {
+  BreakerRules,
+  CanonicalEvent,
+  DeliveryOutcome,
+  ObservedBudget,
+  RateBudget,
+  RetrySchedule,
+  UnknownOutcomePolicy,
+} from '@tributary/domain';
 import type { ZodType } from 'zod';
 import type { HttpClient } from './http/client.js';
+import type { HttpReply } from './http/reply.js';
 import type { Secrets, SecretsShape, SettingsOf, SettingsShape } from './settings.js';
 
 /** The account at the destination that a delivery is for. */
@@ -33,7 +42,16 @@ export interface OperationDefinition<S extends SettingsShape = SettingsShape, M 
   translate(event: CanonicalEvent, settings: SettingsOf<S>): M;
   /** Guard, act, return a verdict. Never throws for what the other side does. */
   send(http: HttpClient, message: M, context: SendContext<S>): Promise<DeliveryOutcome>;
+  /** Where this operation is limited otherwise than the rest of the destination. */
+  readonly limits?: Pick<DestinationLimits, 'scope' | 'rate'>;
 }
+
+/**
+ * By what the vendor limits, and so what a refusal for being too fast closes. `connection`: the whole account. `operation`: calls of one
+ * operation. `key`: the record's key. A resource: what a setting names, such as a channel, unless a mapping of the field of that name
+ * says otherwise.
+ */
+export type LimitScope = 'connection' | 'operation' | 'key' | { readonly resource: string; readonly namedBy: string };
 
 export interface DestinationPromises {
   /** `per-key`: deliveries of one key arrive in order. */
@@ -43,9 +61,18 @@ export interface DestinationPromises {
 }
 
 export interface DestinationLimits {
+  /** Attempts of one connection at the same time. */
   readonly maxInFlight: number;
   /** Of one attempt, from connecting to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** Absent: `connection`. */
+  readonly scope?: LimitScope;
+  /** What each scope takes, unless the connection says otherwise. Absent: only what answers say counts. */
+  readonly rate?: RateBudget;
+  /** Where it differs from the default. */
+  readonly breaker?: Partial<BreakerRules>;
+  /** What an answer says about the budget that is left. Absent: the customary headers are read. */
+  readonly readBudget?: (reply: HttpReply, nowMs: number) => ObservedBudget | undefined;
 }
 
 export interface DestinationDefinition<S extends SettingsShape = SettingsShape> {
@@ -80,12 +107,27 @@ export function defineDestination<const S extends SettingsShape>(
   if (!slugGrammar.test(slug))
     throw new TypeError(`destination slug ${JSON.stringify(slug)} must match ${slugGrammar.source}`);
   if (Object.keys(definition.operations).length === 0) throw new TypeError(`destination ${slug} has no operation`);
+  checkLimits(definition);
   // Repeating a request that may have had its effect is only safe where they drop repeats.
   if (definition.unknownOutcome === 'retry' && definition.promises.idempotency === 'none') {
     throw new TypeError(`destination ${slug} has no idempotency, so an unknown outcome must be drop or hold`);
   }
   return Object.freeze(definition);
 }
+
+function checkLimits<S extends SettingsShape>({ slug, limits, operations, settings }: DestinationDefinition<S>): void {
+  const all = Object.entries({ '': limits, ...Object.fromEntries(Object.entries(operations).map(limitsOfOperation)) });
+  for (const [name, { scope, rate }] of all) {
+    const where = name === '' ? `destination ${slug}` : `operation ${name} of destination ${slug}`;
+    if (typeof scope === 'object' && !Object.hasOwn(settings, scope.namedBy))
+      throw new TypeError(`${where} limits by ${scope.resource}, which no setting names: there is no ${scope.namedBy}`);
+    if (rate && !(rate.perSecond > 0 && rate.burst >= 1))
+      throw new TypeError(`${where} has a rate that lets nothing through: perSecond must be above 0, burst at least 1`);
+  }
+}
+
+const limitsOfOperation = <S extends SettingsShape>([name, { limits }]: [string, OperationDefinition<S>]) =>
+  [name, limits ?? {}] as const;
 
 /** Whether an operation takes events of a type. */
 export function acceptsType(accepts: readonly string[], type: string): boolean {

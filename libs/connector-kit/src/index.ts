@@ -1,5 +1,6 @@
 export * from './deliver.js';
 export * from './destination.js';
+export * from './gate-scope.js';
 export * from './http/client.js';
 export * from './http/egress-guard.js';
 export * from './http/outcome.js';

@@ -21,6 +21,8 @@ const aRow = (over: Partial<Connection> = {}): Connection => ({
   destination: 'slack',
   settings: '{"channel":"C1"}',
   secrets: '{"token":["env:TOKEN"]}',
+  unknownOutcome: null,
+  limits: null,
   version: 1,
   updatedAt: 0,
   updatedBy: 'ada',
@@ -76,12 +78,33 @@ describe('ConnectionDirectory', () => {
     ['secrets that are null', { secrets: 'null' }, /its row is not readable/],
     ['a secret that is no list', { secrets: '{"token":"env:TOKEN"}' }, /its row is not readable/],
     ['a secret that is a number', { secrets: '{"token":[5]}' }, /its row is not readable/],
+    ['limits that are not JSON', { limits: '{' }, /limits/],
+    ['limits that let nothing through', { limits: '{"perSecond":0}' }, /limits/],
+    ['limits that are a list', { limits: '[1]' }, /limits/],
+    ['limits of another kind', { limits: '{"perSecond":"5"}' }, /limits/],
+    ['a policy that this build lacks', { unknownOutcome: 'guess' }, /unknownOutcome/],
   ])('makes a connection with %s unusable, and that one alone', (_, over, reason) => {
     const { table, directory } = world();
     table.put('out', aRow(over));
     table.put('well', aRow({ id: 'well' }));
     expect(directory.find('out')).toEqual({ kind: 'unusable', tenant: 'acme', reason: expect.stringMatching(reason) });
     expect(directory.find('well').kind).toBe('usable');
+  });
+
+  it('says what the connection says otherwise than its definition', () => {
+    const { table, directory } = world();
+    table.put('out', aRow({ unknownOutcome: 'hold', limits: '{"perSecond":2}' }));
+    expect(directory.find('out')).toMatchObject({ connection: { unknownOutcome: 'hold', limits: { perSecond: 2 } } });
+  });
+
+  it('reads secrets anew when asked to', () => {
+    const { table, directory, environment } = world();
+    table.put('out', aRow());
+    directory.find('out');
+    environment.TOKEN = 'rotated';
+    expect(directory.find('out')).toMatchObject({ connection: { secrets: { token: ['hunter2'] } } });
+    expect(directory.findAnew('out')).toMatchObject({ connection: { secrets: { token: ['rotated'] } } });
+    expect(directory.find('out')).toMatchObject({ connection: { secrets: { token: ['rotated'] } } });
   });
 
   it('lets a connection that waits for its handshake be used without its secret', () => {

@@ -7,6 +7,8 @@ import {
   type SettingsShape,
 } from '@tributary/connector-kit';
 import type { Connection } from '@tributary/contracts';
+import type { UnknownOutcomePolicy } from '@tributary/domain';
+import { type ConnectionLimitsSpec, parseConnectionLimits } from './connection-limits.js';
 import type { ControlTable } from './control-table.js';
 
 interface Definition {
@@ -22,6 +24,10 @@ export interface UsableConnection<D extends Definition> {
   readonly definition: D;
   readonly settings: Readonly<Record<string, never>>;
   readonly secrets: Secrets;
+  /** Undefined: as the definition says. */
+  readonly unknownOutcome?: UnknownOutcomePolicy;
+  /** What differs from the definition's limits. */
+  readonly limits?: ConnectionLimitsSpec;
 }
 
 export type ConnectionLookup<D extends Definition> =
@@ -67,6 +73,12 @@ export class ConnectionDirectory<D extends Definition> {
     return lookup;
   }
 
+  /** As `find`, with the secrets read now: they may have been replaced a moment ago. */
+  findAnew(id: string): ConnectionLookup<D> {
+    this.cache.delete(id);
+    return this.find(id);
+  }
+
   private resolve(row: Connection): ConnectionLookup<D> {
     const definition = this.definitionOf(row);
     if (definition === 'other-side') return { kind: 'unknown' };
@@ -83,7 +95,20 @@ export class ConnectionDirectory<D extends Definition> {
       (problem) => !(pending && problem.includes(' is missing')),
     );
     if (problems.length > 0) return unusable(problems.join('; '));
-    const connection = { id: row.id, tenant: row.tenant, definition, settings: settings.value as never, secrets };
+    const limits = parseConnectionLimits(row.limits);
+    const { id, tenant, unknownOutcome } = row;
+    if (limits === 'unreadable' || !isPolicy(unknownOutcome)) {
+      return unusable('its limits or its unknownOutcome are not known to this build; apply it again');
+    }
+    const connection = {
+      id,
+      tenant,
+      definition,
+      settings: settings.value as never,
+      secrets,
+      ...(unknownOutcome && { unknownOutcome }),
+      ...(limits && { limits }),
+    };
     return { kind: 'usable', connection };
   }
 
@@ -117,6 +142,9 @@ function membersOf(row: Connection): Members | undefined {
     return undefined;
   }
 }
+
+const isPolicy = (text: string | null): text is UnknownOutcomePolicy | null =>
+  text === null || text === 'retry' || text === 'drop' || text === 'hold';
 
 const isReferences = (value: unknown): value is Members['references'] =>
   typeof value === 'object' &&

@@ -66,6 +66,13 @@ describe('an integration file', () => {
     ['a secret that is no list', connection('source: x\n    secrets: { webhook: env:A }'), /a\.yaml:5: .*array/],
     ['both sides', connection('source: x\n    destination: y'), /exactly one of source and destination/],
     ['neither side', connection('settings: {}'), /exactly one of source and destination/],
+    ['limits of a source', connection('source: x\n    limits: { perSecond: 1 }'), /is a source/],
+    ['a policy of a source', connection('source: x\n    unknownOutcome: hold'), /is a source/],
+    ['a policy that there is not', connection('destination: x\n    unknownOutcome: guess'), /:5: .*unknownOutcome/],
+    ['a rate of nothing', connection('destination: x\n    limits: { perSecond: 0 }'), /:5: .*perSecond/],
+    ['a burst without a rate', connection('destination: x\n    limits: { burst: 5 }'), /:5: .*burst needs perSecond/],
+    ['half a call at once', connection('destination: x\n    limits: { perSecond: 1, burst: 0.5 }'), /:5: .*burst/],
+    ['a limit that there is not', connection('destination: x\n    limits: { perHour: 5 }'), /:5: .*perHour/],
     ['an unknown member', connection('source: x\n    sauce: y'), /a\.yaml:2: connections\.0 .*sauce/],
     [
       'an upper-case id',

@@ -10,6 +10,17 @@ const secretReference = z
   .string()
   .refine(isSecretReference, 'must be a reference (file:, enc: or env:): a plain secret does not belong in a file');
 
+const connectionLimits = z
+  .strictObject({
+    maxInFlight: z.int().min(1).max(1_000).optional(),
+    perSecond: z.number().min(0.001).max(100_000).optional(),
+    burst: z.int().min(1).max(100_000).optional(),
+  })
+  .refine((limits) => limits.burst === undefined || limits.perSecond !== undefined, 'burst needs perSecond');
+
+/** `retry-although-it-may-repeat` is how an account without idempotency asks for `retry`: nobody should write that by accident. */
+const unknownOutcome = z.enum(['retry', 'drop', 'hold', 'retry-although-it-may-repeat']);
+
 const connection = z
   .strictObject({
     id,
@@ -18,7 +29,13 @@ const connection = z
     destination: z.string().optional(),
     settings: z.record(z.string(), z.unknown()).default({}),
     secrets: z.record(z.string(), z.array(secretReference)).default({}),
+    unknownOutcome: unknownOutcome.optional(),
+    limits: connectionLimits.optional(),
   })
+  .refine(
+    (row) => row.destination !== undefined || (row.unknownOutcome === undefined && row.limits === undefined),
+    'is a source: unknownOutcome and limits are for destinations',
+  )
   .refine(
     (row) => (row.source === undefined) !== (row.destination === undefined),
     'needs exactly one of source and destination',

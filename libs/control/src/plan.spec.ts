@@ -71,6 +71,17 @@ describe('a plan', () => {
     expect(third.changes).toMatchObject([{ act: 'update', seen: 2, row: { version: 3 } }]);
   });
 
+  it('keeps what a connection says otherwise than its definition, and sees it change', () => {
+    const [out] = wanted.connections as [Integrations['connections'][number]];
+    const limited = { connections: [{ ...out, unknownOutcome: 'hold' as const, limits: { perSecond: 2 } }] };
+    const first = plan(limited, nothing);
+    expect(first.changes[0]?.row).toMatchObject({ unknownOutcome: 'hold', limits: '{"perSecond":2}' });
+    const back = plan({}, onceApplied(nothing, first));
+    expect(back.changes).toMatchObject([{ fields: ['unknownOutcome', 'limits'], row: { unknownOutcome: null } }]);
+    const forced = { connections: [{ ...out, unknownOutcome: 'retry-although-it-may-repeat' as const }] };
+    expect(plan(forced, nothing).changes[0]?.row).toMatchObject({ unknownOutcome: 'retry', limits: null });
+  });
+
   it('deletes what is in no file only when told to prune', () => {
     const applied = onceApplied(nothing, plan({}, nothing));
     expect(plan({ subscriptions: [] }, applied).changes).toEqual([]);

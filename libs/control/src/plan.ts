@@ -66,6 +66,8 @@ const connectionRow = (spec: ConnectionSpec): Unversioned<Connection> => ({
   destination: spec.destination ?? null,
   settings: JSON.stringify(spec.settings),
   secrets: JSON.stringify(spec.secrets),
+  unknownOutcome: spec.unknownOutcome === 'retry-although-it-may-repeat' ? 'retry' : (spec.unknownOutcome ?? null),
+  limits: spec.limits ? JSON.stringify(spec.limits) : null,
 });
 
 const subscriptionRow = (spec: SubscriptionSpec): Unversioned<Subscription> => ({

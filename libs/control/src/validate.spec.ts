@@ -98,6 +98,22 @@ describe('validation of integrations', () => {
     expect(problemsOf({ connections: [connection] })).toEqual([expect.stringMatching(problem)]);
   });
 
+  it.each<[ConnectionSpec['unknownOutcome'], 'key' | 'none', RegExp | undefined]>([
+    ['retry', 'none', /does not drop repeats, so retry may do things twice/],
+    ['retry-although-it-may-repeat', 'none', undefined],
+    ['drop', 'none', undefined],
+    ['hold', 'none', undefined],
+    ['retry', 'key', undefined],
+    ['drop', 'key', undefined],
+    ['retry-although-it-may-repeat', 'key', /drops repeats; write retry/],
+  ])('judges an unknown outcome to %s where idempotency is %s', (unknownOutcome, idempotency, problem) => {
+    const promising = { ...slack, promises: { ...slack.promises, idempotency } };
+    const known = { ...definitions, destination: () => promising };
+    const wanted = { connections: [aDestination({ unknownOutcome })], subscriptions: [], apiKeys: [] };
+    const expected = problem ? [expect.stringMatching(problem)] : [];
+    expect(validateIntegrations(wanted, known, [])).toEqual(expected);
+  });
+
   it.each<[string, Partial<SubscriptionSpec>, RegExp]>([
     ['an event type that is none', { events: ['people'] }, /people is not an event type/],
     ['a type that the operation does not take', { events: ['work.issue.opened'] }, /slack\.post does not take work/],

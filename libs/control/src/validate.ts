@@ -65,7 +65,22 @@ function connectionProblems(row: Integrations['connections'][number], definition
       ([secret, field]) => !field.optional && (row.secrets[secret] ?? []).length === 0 && !isPending(row.settings),
     )
     .map(([secret, field]) => `secrets.${secret} is missing: ${field.help}`);
-  return [...wrongSettings, ...unknownSecrets, ...missingSecrets].map((problem) => `${name}: ${problem}`);
+  const unsafe = row.destination === undefined ? [] : unknownOutcomeProblems(row, definitions.destination(slug));
+  return [...wrongSettings, ...unknownSecrets, ...missingSecrets, ...unsafe].map((problem) => `${name}: ${problem}`);
+}
+
+function unknownOutcomeProblems(
+  { unknownOutcome }: Integrations['connections'][number],
+  destination: DestinationDefinition | undefined,
+): string[] {
+  if (unknownOutcome === 'retry' && destination?.promises.idempotency === 'none') {
+    return [
+      `unknownOutcome: ${destination.slug} does not drop repeats, so retry may do things twice; write drop, hold or retry-although-it-may-repeat`,
+    ];
+  }
+  if (unknownOutcome === 'retry-although-it-may-repeat' && destination?.promises.idempotency === 'key')
+    return [`unknownOutcome: ${destination.slug} drops repeats; write retry`];
+  return [];
 }
 
 // A connection that still waits for the source's handshake has no secret yet: the handshake brings it.

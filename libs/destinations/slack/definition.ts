@@ -23,7 +23,13 @@ export const slack = defineDestination({
   },
   // Slack has no idempotency key: a repeated post is a second message, so what may have been posted is not repeated.
   promises: { ordering: 'per-key', idempotency: 'none' },
-  limits: { maxInFlight: 20, timeoutMs: 10_000 },
+  limits: {
+    maxInFlight: 20,
+    timeoutMs: 10_000,
+    // One message a second for each channel, with short bursts.
+    scope: { resource: 'channel', namedBy: 'channel' },
+    rate: { perSecond: 1, burst: 3 },
+  },
   unknownOutcome: 'drop',
   operations: {
     postMessage: operation({

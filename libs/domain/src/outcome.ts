@@ -44,6 +44,6 @@ export type Settlement =
   | { readonly to: 'retry'; readonly delayMs: number; readonly failure: Failure }
   /** Try again after the delay; no attempt is charged. `scope` tells which records share the wait. */
   | { readonly to: 'gate'; readonly closedForMs: number; readonly failure: Failure }
-  /** Nothing of this connection moves until a person acts; no attempt is charged. */
-  | { readonly to: 'suspend'; readonly failure: Failure }
+  /** Nothing of this connection moves until a person acts, or until a time (epoch milliseconds); no attempt is charged. */
+  | { readonly to: 'suspend'; readonly failure: Failure; readonly untilMs?: number }
   | { readonly to: 'deadLetter'; readonly failure: Failure };

@@ -28,11 +28,7 @@ export function settle(outcome: DeliveryOutcome, facts: AttemptFacts, rules: Set
     case 'rejected':
       return { to: 'deadLetter', failure: failureOf('rejected', outcome) };
     case 'throttled':
-      return {
-        to: 'gate',
-        closedForMs: withJitter(outcome.retryAfterMs, facts.random),
-        failure: failureOf('throttled', { ...outcome, reason: `asked to wait ${outcome.retryAfterMs} ms` }),
-      };
+      return settleThrottled(outcome, facts);
     case 'unauthorized':
     case 'disabled':
       return { to: 'suspend', failure: failureOf('unauthorized', outcome) };
@@ -43,6 +39,19 @@ export function settle(outcome: DeliveryOutcome, facts: AttemptFacts, rules: Set
     default:
       return unreachable(outcome);
   }
+}
+
+/** A longer pause is something that people should see, and say something about. */
+const longestGateMs = 24 * 3_600_000;
+
+function settleThrottled(
+  outcome: Extract<DeliveryOutcome, { kind: 'throttled' }>,
+  { nowMs, random }: AttemptFacts,
+): Settlement {
+  const { retryAfterMs } = outcome;
+  const failure = failureOf('throttled', { ...outcome, reason: `asked to wait ${retryAfterMs} ms` });
+  if (retryAfterMs > longestGateMs) return { to: 'suspend', failure, untilMs: nowMs + retryAfterMs };
+  return { to: 'gate', closedForMs: withJitter(retryAfterMs, random), failure };
 }
 
 function settleUnknown(failure: Failure, facts: AttemptFacts, rules: SettlementRules): Settlement {

@@ -1,6 +1,7 @@
-import { type Coordinates, sha256Hex } from '@tributary/domain';
+import type { Coordinates } from '@tributary/domain';
 import type { Database } from './database.js';
 import { forRecords } from './database-errors.js';
+import { indexable } from './indexable.js';
 
 /** An event that a raw record claims to be the first to bring. */
 export interface Claim {
@@ -78,20 +79,11 @@ export class Inbox {
   }
 }
 
-/** Ids come from outside: what PostgreSQL cannot keep or index is claimed by its digest, so that no id fails a batch. */
 const withKeys = (claim: Claim): Claim => ({
   ...claim,
   eventSource: indexable(claim.eventSource),
   eventId: indexable(claim.eventId),
 });
-
-// Two of these fit an index row (2704 bytes), whatever the encoding makes of them.
-const mostBytes = 1_000;
-
-const indexable = (text: string): string =>
-  text.includes('\0') || !text.isWellFormed() || Buffer.byteLength(text) > mostBytes
-    ? `sha256:${sha256Hex(JSON.stringify(text))}`
-    : text;
 
 function columnsOf(claims: readonly Claim[]): unknown[] {
   return [

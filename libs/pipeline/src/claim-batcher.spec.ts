@@ -16,7 +16,7 @@ describe('ClaimBatcher', () => {
       fc.asyncProperty(fc.array(fc.array(fc.string(), { maxLength: 700 }), { maxLength: 30 }), async (asked) => {
         let running = 0;
         let most = 0;
-        const batcher = new ClaimBatcher(async (claims) => {
+        const batcher = new ClaimBatcher<Claim, ClaimVerdict>(async (claims) => {
           most = Math.max(most, ++running);
           await new Promise((resolve) => setImmediate(resolve));
           running -= 1;
@@ -32,7 +32,7 @@ describe('ClaimBatcher', () => {
 
   it('asks once for what comes together, and not at all for nothing', async () => {
     const asked: number[] = [];
-    const batcher = new ClaimBatcher(async (claims) => {
+    const batcher = new ClaimBatcher<Claim, ClaimVerdict>(async (claims) => {
       asked.push(claims.length);
       return claims.map(verdictOf);
     });
@@ -43,7 +43,7 @@ describe('ClaimBatcher', () => {
 
   it('fails those of a failed batch, and goes on', async () => {
     let fails = true;
-    const batcher = new ClaimBatcher(async (claims) => {
+    const batcher = new ClaimBatcher<Claim, ClaimVerdict>(async (claims) => {
       if (fails) throw new Error('away');
       return claims.map(verdictOf);
     });

@@ -1,26 +1,22 @@
-import type { Claim, ClaimVerdict } from '@tributary/persistence';
-
-interface Waiting {
+interface Waiting<Claim, Verdict> {
   readonly claims: readonly Claim[];
-  readonly resolve: (verdicts: ClaimVerdict[]) => void;
+  readonly resolve: (verdicts: Verdict[]) => void;
   readonly reject: (error: unknown) => void;
 }
-
-type ClaimMany = (claims: readonly Claim[]) => Promise<ClaimVerdict[]>;
 
 const mostClaimsAtOnce = 500;
 const mostBatchesAtOnce = 2;
 
-/** Gathers the claims of concurrent records into few statements: a round trip each would cap the normalizer. */
-export class ClaimBatcher {
-  private waiting: Waiting[] = [];
+/** Gathers the claims of concurrent records into few statements: a round trip each would cap their stage. */
+export class ClaimBatcher<Claim, Verdict> {
+  private waiting: Waiting<Claim, Verdict>[] = [];
   private running = 0;
   private scheduled = false;
 
-  constructor(private readonly claimMany: ClaimMany) {}
+  constructor(private readonly claimMany: (claims: readonly Claim[]) => Promise<Verdict[]>) {}
 
   /** Verdicts in the order of the claims. Fails as the database fails; nothing was claimed that is not found again. */
-  claim(claims: readonly Claim[]): Promise<ClaimVerdict[]> {
+  claim(claims: readonly Claim[]): Promise<Verdict[]> {
     if (claims.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       this.waiting.push({ claims, resolve, reject });
@@ -38,7 +34,7 @@ export class ClaimBatcher {
     });
   }
 
-  private take(): Waiting[] {
+  private take(): Waiting<Claim, Verdict>[] {
     let claims = 0;
     let count = 0;
     while (count < this.waiting.length && claims < mostClaimsAtOnce)
@@ -46,7 +42,7 @@ export class ClaimBatcher {
     return this.waiting.splice(0, count);
   }
 
-  private async run(batch: readonly Waiting[]): Promise<void> {
+  private async run(batch: readonly Waiting<Claim, Verdict>[]): Promise<void> {
     this.running += 1;
     try {
       const verdicts = await this.claimMany(batch.flatMap((one) => one.claims));

@@ -1,12 +1,6 @@
-import {
-  type Attempted,
-  type DestinationConnection,
-  type DestinationDefinition,
-  deliver,
-  type HttpClient,
-} from '@tributary/connector-kit';
+import type { Attempted, DestinationDefinition, HttpClient } from '@tributary/connector-kit';
 import { retryHeaders, type Subscription, type Suspension } from '@tributary/contracts';
-import type { ConnectionLookup } from '@tributary/control';
+import type { ConnectionLookup, UsableConnection } from '@tributary/control';
 import {
   attemptedRecord,
   type CanonicalEvent,
@@ -20,8 +14,11 @@ import {
   sha256Hex,
 } from '@tributary/domain';
 import type { Attempt, IncomingRecord } from '@tributary/kafka';
+import type { DeliveryClaimResult } from '@tributary/persistence';
 import { activeTraceId, type Logger } from '@tributary/telemetry';
 import { type AuditTrail, untilDurable } from './audit-trail.js';
+import type { ConnectionGates } from './connection-gates.js';
+import { type Called, type ClaimsPort, DeliveryCall, type Prepared } from './delivery-call.js';
 import { attributesOf, type DeliveryAttributes, deliveryAttributesOf, originOf, redriveOf } from './event-headers.js';
 import type { RecordCodec, Surroundings } from './ports.js';
 import { failureUnlessRetryable } from './record-failure.js';
@@ -32,51 +29,48 @@ export interface ConnectorPorts {
   readonly codec: Pick<RecordCodec, 'decode'>;
   readonly audit: AuditTrail;
   readonly find: (connectionId: string) => ConnectionLookup<DestinationDefinition>;
+  /** As `find`, with the secrets read now. */
+  readonly findAnew: (connectionId: string) => ConnectionLookup<DestinationDefinition>;
+  /** Told what came of each call. */
+  readonly gates?: Pick<ConnectionGates, 'note'>;
+  /** Absent: the destination drops repeats. */
+  readonly claims?: ClaimsPort;
   readonly suspensionOf: (connectionId: string) => Suspension | undefined;
   readonly subscriptionOf: (id: string) => Subscription | undefined;
   /** Makes a suspension known to everybody; durable when it returns. */
-  readonly suspend: (connectionId: string, tenant: string, reason: string) => Promise<void>;
+  readonly suspend: (connectionId: string, tenant: string, reason: string, untilMs?: number) => Promise<void>;
   readonly surroundings: Surroundings;
   readonly actor: string;
   readonly logger: Logger;
   readonly onAttempt: (outcome: DeliveryOutcome['kind'], durationMs: number) => void;
 }
 
-type Usable = Extract<ConnectionLookup<DestinationDefinition>, { kind: 'usable' }>['connection'];
-
-/** Everything known about a delivery before it is attempted. */
-interface Prepared {
-  readonly delivery: DeliveryAttributes;
-  readonly event: CanonicalEvent;
-  readonly connection: Usable;
-  readonly mapping: Readonly<Record<string, string>> | undefined;
-}
+type Usable = UsableConnection<DestinationDefinition>;
 
 /** While a connection cannot be used, how long its records wait before they look again. */
 const lookAgainMs = 5_000;
 
 /** Deliveries in, calls at the destination out: one attempt at a time per lane, settled by one rule. */
 export class ConnectorStage {
-  constructor(private readonly ports: ConnectorPorts) {}
+  private readonly call: DeliveryCall;
+
+  constructor(private readonly ports: ConnectorPorts) {
+    const { destination, http, surroundings, findAnew, claims } = ports;
+    this.call = new DeliveryCall({ destination, http, findAnew, claims, nowMs: () => surroundings.nowMs() });
+  }
 
   async handle(record: IncomingRecord, attempt: Attempt): Promise<Settlement> {
     const prepared = await this.prepare(record);
     if ('to' in prepared) return prepared;
     const startedAtMs = this.ports.surroundings.nowMs();
-    const attempted = await deliver(this.ports.destination, prepared.delivery.operation, {
-      event: prepared.event,
-      ...(prepared.mapping && { mapping: prepared.mapping }),
-      connection: prepared.connection as DestinationConnection,
-      deliveryId: prepared.delivery.deliveryId,
-      attempt: attempt.number,
-      http: this.ports.http,
-      nowMs: startedAtMs,
-      signal: attempt.signal,
-    });
-    const durationMs = this.ports.surroundings.nowMs() - startedAtMs;
-    const settlement = this.settle(attempted, attempt);
-    this.report(prepared, attempt, attempted.outcome, settlement, durationMs);
-    await this.tell(record, prepared, attempt, { outcome: attempted.outcome, settlement, durationMs });
+    const called = await this.call.make(prepared, attempt);
+    const { attempted } = called;
+    const endedAtMs = this.ports.surroundings.nowMs();
+    if (called.wasSent && attempted.stage === 'send') this.ports.gates?.note(record, attempted, endedAtMs);
+    const durationMs = endedAtMs - startedAtMs;
+    const settlement = this.settle(prepared, called, attempt);
+    this.report(prepared, attempt, called, settlement, durationMs);
+    await this.remember(record, prepared, attempt, { called, settlement, durationMs });
     return settlement;
   }
 
@@ -113,7 +107,8 @@ export class ConnectorStage {
     if ('to' in data) return data;
     const mapping =
       subscription.mapping === null ? undefined : (JSON.parse(subscription.mapping) as Record<string, string>);
-    return { delivery, event: { ...reading.attributes, data: data.value }, connection, mapping };
+    const event = { ...reading.attributes, data: data.value };
+    return { delivery, event, connection, mapping, round: redriveOf(record) ?? '' };
   }
 
   private connectionFor(id: string): Usable | Settlement {
@@ -141,29 +136,33 @@ export class ConnectorStage {
     }
   }
 
-  private settle(attempted: Attempted, attempt: Attempt): Settlement {
+  private settle({ connection }: Prepared, { attempted }: Called, attempt: Attempt): Settlement {
     if (attempted.stage === 'translate') return { to: 'deadLetter', failure: attempted.failure };
     const { destination, surroundings } = this.ports;
+    const { outcome } = attempted;
+    // It was decided before a crash, and the record of it may have been lost: it is not decided again.
+    const isGivenUp = outcome.kind === 'unknown' && outcome.code === 'GIVEN_UP';
+    const own = connection.unknownOutcome ?? destination.unknownOutcome;
     return settle(
-      attempted.outcome,
+      outcome,
       {
         attempt: attempt.number,
         firstFailureMs: attempt.firstFailureMs,
         nowMs: surroundings.nowMs(),
         random: surroundings.random(),
       },
-      { schedule: destination.schedule ?? defaultRetrySchedule, unknownOutcome: destination.unknownOutcome },
+      { schedule: destination.schedule ?? defaultRetrySchedule, unknownOutcome: isGivenUp ? 'drop' : own },
     );
   }
 
   private report(
     { delivery, event }: Prepared,
     attempt: Attempt,
-    outcome: DeliveryOutcome,
+    { attempted: { outcome }, wasSent }: Called,
     settlement: Settlement,
     durationMs: number,
   ): void {
-    this.ports.onAttempt(outcome.kind, durationMs);
+    if (wasSent) this.ports.onAttempt(outcome.kind, durationMs);
     this.ports.logger.info(
       {
         tenant: event.tenant,
@@ -179,36 +178,68 @@ export class ConnectorStage {
         durationMs,
         traceId: activeTraceId(),
       },
-      'delivery.attempted',
+      wasSent ? 'delivery.attempted' : 'delivery.recalled',
     );
+  }
+
+  /** Nothing of it may be lost before the record is settled: neither what people are told nor the claim's result. */
+  private async remember(
+    record: IncomingRecord,
+    prepared: Prepared,
+    attempt: Attempt,
+    result: { readonly called: Called; readonly settlement: Settlement; readonly durationMs: number },
+  ): Promise<void> {
+    const claimed = claimResultOf(prepared.delivery.deliveryId, result.called.attempted, result.settlement);
+    const settleClaim = async () => {
+      const { claims } = this.ports;
+      if (claims) await untilDurable(() => claims.settle(claimed), attempt.signal);
+    };
+    // Who holds a record must have told so before it may be sent again.
+    const isHeld = result.settlement.to === 'suspend';
+    await Promise.all([this.tell(record, prepared, attempt, result), isHeld ? undefined : settleClaim()]);
+    if (isHeld) await settleClaim();
   }
 
   private async tell(
     record: IncomingRecord,
     { delivery, event, connection }: Prepared,
-    attempt: Attempt,
-    result: { readonly outcome: DeliveryOutcome; readonly settlement: Settlement; readonly durationMs: number },
+    { number, signal }: Attempt,
+    result: { readonly called: Called; readonly settlement: Settlement; readonly durationMs: number },
   ): Promise<void> {
-    const { outcome, settlement, durationMs } = result;
-    const facts = this.facts(record, delivery, event, attempt.number, durationMs);
+    const { settlement, durationMs } = result;
+    const { outcome } = result.called.attempted;
+    const { refused } = result.called;
+    const { audit } = this.ports;
+    const facts = this.facts(record, delivery, event, number, durationMs);
+    if (refused) {
+      const failure = unauthorized('secret-replaced', `${reasonOf(refused)}; the secret was replaced, and tried again`);
+      await audit.writeUntilDurable(attemptedRecord({ ...facts, outcome: refused.kind, failure }), signal);
+    }
     if (outcome.kind === 'delivered') {
       const receipt = outcome.receipt;
       const payloadDigest = sha256Hex(record.value ?? '');
       // Delivered cannot be undone: only the record of it is repeated until it is durable.
-      return this.ports.audit.writeUntilDurable(
+      return audit.writeUntilDurable(
         settledRecord({ ...facts, outcome: 'delivered', receipt, payloadDigest, acceptedAtMs: record.timestampMs }),
-        attempt.signal,
+        signal,
       );
     }
     if (!('failure' in settlement)) return;
     const { failure } = settlement;
     // The attempt was made and may have had its effect: put back for the sake of its record, it would be made again.
-    await this.ports.audit.writeUntilDurable(
-      attemptedRecord({ ...facts, outcome: outcome.kind, failure }),
-      attempt.signal,
+    await audit.writeUntilDurable(
+      attemptedRecord({
+        ...facts,
+        occurredAtMs: facts.occurredAtMs + (refused ? 1 : 0),
+        outcome: outcome.kind,
+        failure,
+      }),
+      signal,
     );
-    if (settlement.to === 'suspend')
-      await untilDurable(() => this.ports.suspend(connection.id, connection.tenant, failure.reason), attempt.signal);
+    if (settlement.to === 'suspend') {
+      const { untilMs } = settlement;
+      await untilDurable(() => this.ports.suspend(connection.id, connection.tenant, failure.reason, untilMs), signal);
+    }
   }
 
   private facts(
@@ -239,6 +270,15 @@ export class ConnectorStage {
     };
   }
 }
+
+/** What is remembered of a delivery. An unknown outcome that is given up must not be sent again by a crash at this moment. */
+function claimResultOf(deliveryId: string, { outcome }: Attempted, settlement: Settlement): DeliveryClaimResult {
+  if (outcome.kind === 'delivered') return { deliveryId, result: 'delivered', receipt: outcome.receipt };
+  const isGivenUp = outcome.kind === 'unknown' && settlement.to === 'deadLetter';
+  return { deliveryId, result: isGivenUp ? 'dropped' : 'released' };
+}
+
+const reasonOf = (outcome: DeliveryOutcome): string => ('reason' in outcome ? outcome.reason : outcome.kind);
 
 const attemptsMade = (record: IncomingRecord): number => Number(record.headers[retryHeaders.attempt] ?? 0) || 0;
 

@@ -1,6 +1,6 @@
 import { defineSource } from '@tributary/connector-kit';
 import type { RawRecord } from '@tributary/contracts';
-import { Database, Inbox, migrate } from '@tributary/persistence';
+import { type Claim, type ClaimVerdict, Database, Inbox, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ClaimBatcher } from './claim-batcher.js';
@@ -43,7 +43,7 @@ const source = defineSource({
 /** One normalizer process: its stage, and what it wrote. */
 function aProcess() {
   const { codec, writer, audit, audits, surroundings } = memoryWorld();
-  const batcher = new ClaimBatcher((claims) => new Inbox(database).claim(claims));
+  const batcher = new ClaimBatcher<Claim, ClaimVerdict>((claims) => new Inbox(database).claim(claims));
   const stage = new NormalizerStage({
     codec,
     writer,

@@ -22,11 +22,12 @@ export function renderIntegrationsTable(of: Registry): string {
       'Order',
       'After a crash',
       'No answer',
+      'Limited by',
       'In flight, timeout',
       'Settings',
       'Secrets',
     ),
-    row(...Array.from({ length: 9 }, () => '---')),
+    row(...Array.from({ length: 10 }, () => '---')),
     ...[...of.destinations.values()].map(destinationRow),
     '',
   ].join('\n');
@@ -65,12 +66,20 @@ function destinationRow(definition: DestinationDefinition): string {
       .map(([name, { summary }]) => `${code(name)}: ${summary}`)
       .join(' '),
     promises.ordering === 'per-key' ? 'per key' : 'none',
-    promises.idempotency === 'key' ? 'once in effect: they drop repeats by our delivery id' : 'may happen twice',
+    promises.idempotency === 'key'
+      ? 'once in effect: they drop repeats by our delivery id'
+      : 'once, by a claim written before the call; where an attempt was cut off, as without an answer',
     afterUnknown[unknownOutcome],
-    `${limits.maxInFlight}, ${limits.timeoutMs} ms`,
+    limitCell(limits),
+    `${limits.maxInFlight} per connection, ${limits.timeoutMs} ms`,
     settingsCell(settings),
     secretsCell(secrets),
   );
+}
+
+function limitCell({ scope = 'connection', rate }: DestinationDefinition['limits']): string {
+  const by = typeof scope === 'string' ? scope : scope.resource;
+  return rate ? `${by}, ${rate.perSecond} a second, ${rate.burst} at once` : by;
 }
 
 function settingsCell(settings: SettingsShape): string {

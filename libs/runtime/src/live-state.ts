@@ -42,6 +42,8 @@ export interface LiveState {
   readonly gates: Counted<{
     readonly group: string;
     readonly scope: string;
+    /** closed, suspended, breaker, budget, or busy: then nothing is wrong. */
+    readonly kind: string;
     readonly reason: string;
     readonly until: string | null;
     readonly waitingKeys: number;
@@ -138,9 +140,10 @@ function inRetry({ group, parked }: RuntimeSnapshot, nowMs: number): HeldKey[] {
 }
 
 const gatesOf = ({ group, gates }: RuntimeSnapshot): LiveState['gates']['list'][number][] =>
-  gates.map(({ scope, reason, closedUntilMs, waitingLanes }) => ({
+  gates.map(({ scope, kind, reason, closedUntilMs, waitingLanes }) => ({
     group,
     scope,
+    kind,
     reason,
     until: timeOf(closedUntilMs),
     waitingKeys: waitingLanes,

@@ -61,7 +61,7 @@ export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapsho
       counted(
         group,
         'reason',
-        gates.map(({ reason }) => classOf(reason)),
+        gates.map(({ kind, reason }) => (kind === 'closed' || kind === 'suspended' ? classOf(reason) : kind)),
       ),
     ),
   );

@@ -93,7 +93,8 @@ export const metricCatalogue = {
   },
   'gates.closed': {
     kind: 'gauge',
-    description: 'Closed gates, by what closed them.',
+    description:
+      'Closed gates, by what closed them; busy: all places of the connection are taken, and nothing is wrong.',
     unit: '{gate}',
     labels: ['group', 'reason'],
   },

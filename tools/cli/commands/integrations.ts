@@ -1,4 +1,5 @@
 import type { Connection, Suspension } from '@tributary/contracts';
+import { activeSuspension } from '@tributary/control';
 import { type Plan, readIntegrationFiles } from '@tributary/control/apply';
 import { openIntegrationTables, planAgainst } from '@tributary/operations';
 import type { Command } from 'commander';
@@ -64,7 +65,7 @@ export function addIntegrationCommands(program: Command): void {
         print(
           renderTable(
             ['connection', 'tenant', 'at', 'state'],
-            rows.map((row) => connectionRow(row, tables.suspensions.get(row.id))),
+            rows.map((row) => connectionRow(row, activeSuspension(tables.suspensions.get(row.id), Date.now()))),
           ),
         );
       }),
@@ -75,8 +76,10 @@ const connectionRow = (row: Connection, suspension: Suspension | undefined) => [
   row.id,
   row.tenant,
   row.source ?? row.destination ?? '',
-  suspension ? `suspended: ${suspension.reason}` : 'active',
+  suspension ? `suspended${untilOf(suspension)}: ${suspension.reason}` : 'active',
 ];
+
+const untilOf = ({ until }: Suspension): string => (until === null ? '' : ` until ${new Date(until).toISOString()}`);
 
 async function openTables(session: Session) {
   const opened = await openIntegrationTables(session.platform, session.actor);

@@ -2,6 +2,7 @@ import type { CanonicalEvent, DeliveryOutcome } from '@tributary/domain';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Attempted, type DeliveryRequest, deliver } from '../deliver.js';
 import type { DestinationDefinition } from '../destination.js';
+import { limitedPart, rateOf } from '../gate-scope.js';
 import { type ClosableHttpClient, httpClient } from '../http/client.js';
 import { egressGuard } from '../http/egress-guard.js';
 import type { Mapping } from '../mapping/mapping.js';
@@ -118,6 +119,24 @@ function itHasTheShapeOfADestination<S extends SettingsShape>(
     else expect(destination.unknownOutcome).toBe('retry');
   });
 
+  it('says by what each operation is limited, and a part of the account is named for every delivery', () => {
+    const settings = parseSettings(destination, samples.settingsFor('https://example.test'));
+    if (!settings.ok) throw new Error(settings.errors.join('; '));
+    for (const name of Object.keys(destination.operations)) {
+      const scope = destination.operations[name]?.limits?.scope ?? destination.limits.scope ?? 'connection';
+      const question = { operation: name, settings: settings.value, mapping: undefined, key: 't1:s1' };
+      const part = limitedPart(destination, question);
+      if (scope === 'connection') expect(part).toBeUndefined();
+      else expect(part).toMatch(/^[a-z-]+:./);
+      // What the event alone tells is not known of a record that waits: then the whole account is meant.
+      if (typeof scope === 'object') {
+        expect(limitedPart(destination, { ...question, mapping: { [scope.namedBy]: 'data.x' } })).toBeUndefined();
+      }
+      const rate = rateOf(destination, name);
+      if (rate) expect(rate.burst / rate.perSecond).toBeLessThanOrEqual(60);
+    }
+  });
+
   it('takes the sample secrets, and names one that is missing or empty', () => {
     expect(checkSecrets(destination, samples.secrets)).toEqual([]);
     for (const name of Object.keys(destination.secrets)) {
@@ -169,9 +188,19 @@ function itReadsStatuses(bench: Bench, attempt: Attempt): void {
     [429, {}, { kind: 'throttled' }],
     [429, { 'retry-after': 'soon' }, { kind: 'throttled' }],
     [503, { 'retry-after': '2' }, { kind: 'throttled', retryAfterMs: 2000 }],
+    [429, { 'retry-after': '0' }, { kind: 'throttled', retryAfterMs: 1000 }],
+    [429, { 'retry-after': '172800' }, { kind: 'throttled', retryAfterMs: 172_800_000 }],
+    [429, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '4' }, { kind: 'throttled', retryAfterMs: 4000 }],
   ] as const)('reads %i with %j', async (status, headers, outcome) => {
     bench.server.respond(replying(status, 'no', headers));
     expect((await attempt()).outcome).toMatchObject(outcome);
+  });
+
+  it('reads what an answer says about the budget that is left', async () => {
+    bench.server.respond(replying(500, 'no', { 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': '10' }));
+    expect(await attempt()).toMatchObject({ budget: { remaining: 3, resetMs: nowMs + 10_000 } });
+    bench.server.respond(replying(500, 'no', { 'x-ratelimit-remaining': 'many', 'x-ratelimit-reset': '\u00e9' }));
+    expect(await attempt()).not.toHaveProperty('budget');
   });
 
   it.each([301, 302, 303, 307, 308])('does not follow a redirect by %i', async (status) => {

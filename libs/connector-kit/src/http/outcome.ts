@@ -1,4 +1,4 @@
-import { type DeliveryOutcome, retryAfterMs } from '@tributary/domain';
+import { type DeliveryOutcome, readPatience, retryAfterMs } from '@tributary/domain';
 import type { HttpFailure, HttpReply, HttpResult } from './reply.js';
 
 /** What a request that brought no answer means for the delivery. */
@@ -9,7 +9,7 @@ export function outcomeFromFailure(failure: HttpFailure): DeliveryOutcome {
     : { kind: 'unknown', code, reason: `sent, and no answer: ${reason}` };
 }
 
-/** Wait when they say "too much" and not for how long. */
+/** Wait when they say "too much" and not for how long, or for no time at all: without it they would be asked for ever, at once. */
 const unspecifiedWaitMs = 1000;
 
 /** What a status alone says. Definitions that must read the body do that first. */
@@ -20,8 +20,9 @@ export function outcomeFromStatus(reply: HttpReply, nowMs: number): DeliveryOutc
   if (status >= 200 && status < 300) return { kind: 'delivered' };
   if (status >= 300 && status < 400)
     return { kind: 'rejected', code, reason: `answered ${code}: redirect not followed` };
-  if (status === 429) return { kind: 'throttled', code, retryAfterMs: wait ?? unspecifiedWaitMs };
-  if (status === 503 && wait !== undefined) return { kind: 'throttled', code, retryAfterMs: wait };
+  if (status === 429)
+    return { kind: 'throttled', code, retryAfterMs: readPatience(reply.header, nowMs) || unspecifiedWaitMs };
+  if (status === 503 && wait !== undefined) return { kind: 'throttled', code, retryAfterMs: wait || unspecifiedWaitMs };
   if (status === 401) return { kind: 'unauthorized', code, reason: withExcerpt(reply) };
   if (status >= 500 || status === 408 || status === 425) {
     return { kind: 'unavailable', code, reason: withExcerpt(reply), ...(wait !== undefined && { retryAfterMs: wait }) };

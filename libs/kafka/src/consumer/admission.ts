@@ -8,6 +8,7 @@ import { type Entry, laneIn, type OwnedPartition } from './owned-partition.js';
 import { PartitionTracker } from './partition-tracker.js';
 import type { PauseRegistry } from './pause-registry.js';
 import type { ConsumeOptions } from './runtime-options.js';
+import { rootScope } from './scopes.js';
 
 export type WindowLimits = Required<Pick<ConsumeOptions, 'maxWindowRecords' | 'maxWindowBytes' | 'ordering'>>;
 
@@ -89,7 +90,7 @@ export class Admission {
     if (connection !== undefined) return connection;
     // A parked record waits at the gate of the lane it came from.
     const topic = headerText(record.rawHeaders, originHeaders.topic) ?? record.topic;
-    return `${topic}:${record.partition}:${laneKey}`;
+    return rootScope(`${topic}:${record.partition}:${laneKey}`);
   }
 
   pauseWhenFull(owner: OwnedPartition): void {

@@ -79,9 +79,9 @@ export class ConsumerRuntime implements DriverListener {
     this.components.scheduler.closeScope(scope, Number.POSITIVE_INFINITY, reason);
   }
 
-  /** Opens a closed scope, whoever closed it. @returns false when it was not closed. */
+  /** Ends a suspension, whoever made it; what the destination asked for holds on. @returns false when it was not suspended. */
   resumeScope(scope: string): boolean {
-    return this.components.scheduler.open(scope);
+    return this.components.scheduler.resume(scope);
   }
 
   snapshot(): RuntimeSnapshot {

@@ -1,22 +1,9 @@
 import type { Clock } from '../connection/clock.js';
+import { closedUntil, type Gate, type GateSnapshot, Gates } from './gates.js';
 import type { Entry, Lane, OwnedPartition } from './owned-partition.js';
-import { type HeapTimer, TimerHeap } from './timer-heap.js';
-
-export interface GateSnapshot {
-  readonly scope: string;
-  /** Epoch milliseconds; undefined until someone resumes it. */
-  readonly closedUntilMs: number | undefined;
-  readonly reason: string;
-  readonly waitingLanes: number;
-}
-
-interface Gate {
-  readonly scope: string;
-  untilMs: number;
-  reason: string;
-  waiting: Set<Lane>;
-  timer: HeapTimer | undefined;
-}
+import { type GatePolicy, PolicyGates, stateAt } from './policy-gates.js';
+import { rootOf } from './scopes.js';
+import { TimerHeap } from './timer-heap.js';
 
 export interface SchedulerOptions {
   readonly clock: Clock;
@@ -29,6 +16,10 @@ export interface SchedulerOptions {
   /** Asked right before an attempt. `wait`: the lane is blocked until `wake`; `drop`: the lane is given up. Default: go. */
   readonly permit?: (entry: Entry) => 'go' | 'wait' | 'drop';
   readonly onOpen?: (scope: string) => void;
+  /** Brings one lane of the scope that waits elsewhere; false when there is none. */
+  readonly bringOne?: (scope: string) => boolean;
+  /** Absent: only settlements close gates. */
+  readonly policy?: GatePolicy | undefined;
   /** False: nothing may start for now, whatever is ready; `dispatch` is called when that changes. Default: true. */
   readonly mayStart?: () => boolean;
 }
@@ -39,7 +30,8 @@ export interface SchedulerOptions {
  */
 export class KeyScheduler {
   private readonly timers: TimerHeap;
-  private readonly gates = new Map<string, Gate>();
+  private readonly gates: Gates;
+  private readonly policyGates: PolicyGates | undefined;
   /** Partitions with ready lanes, in turn. */
   private turn: OwnedPartition[] = [];
   private inFlight = 0;
@@ -47,7 +39,21 @@ export class KeyScheduler {
   private dispatching = false;
 
   constructor(private readonly options: SchedulerOptions) {
-    this.timers = new TimerHeap(options.clock);
+    const { clock, policy } = options;
+    this.timers = new TimerHeap(clock);
+    const { timers } = this;
+    this.gates = new Gates({ clock, timers, opened: (gate) => this.opened(gate) });
+    this.policyGates =
+      policy &&
+      new PolicyGates({
+        policy,
+        clock,
+        timers,
+        release: (lane) => this.makeReady(lane),
+        dispatch: () => this.dispatch(),
+        opened: (scope) => options.onOpen?.(scope),
+        bringOne: (scope) => options.bringOne?.(scope) ?? false,
+      });
   }
 
   get running(): number {
@@ -104,37 +110,30 @@ export class KeyScheduler {
     this.dispatch();
   }
 
-  /** The attempt is over; nothing of the record's scope is attempted before `untilMs`. Infinity: before `open`. */
+  /** The attempt is over; nothing of the record's scope is attempted before `untilMs`. */
   close(entry: Entry, untilMs: number, reason: string): void {
-    this.release(entry);
-    const scope = this.options.scopeOf(entry);
-    const gate = this.closeScope(scope, untilMs, reason);
-    if (entry.owner.isOwned) this.waitAt(gate, entry.lane);
-    this.dispatch();
+    this.closeAt(entry, this.options.scopeOf(entry), untilMs, reason);
   }
 
-  closeScope(scope: string, untilMs: number, reason: string): Gate {
-    const gate = this.gates.get(scope) ?? { scope, untilMs: 0, reason, waiting: new Set(), timer: undefined };
-    this.gates.set(scope, gate);
-    // Several attempts may have been in flight: the longest wait counts.
-    if (untilMs > gate.untilMs) {
-      gate.untilMs = untilMs;
-      gate.reason = reason;
-      this.armGate(gate);
-    }
-    return gate;
+  /** The attempt is over; nothing that shares the root of the record's scope is attempted before `resume`. */
+  suspend(entry: Entry, reason: string): void {
+    this.closeAt(entry, rootOf(this.options.scopeOf(entry)), Number.POSITIVE_INFINITY, reason);
   }
 
-  /** @returns false when the scope was not closed. */
-  open(scope: string): boolean {
-    const gate = this.gates.get(scope);
-    if (!gate) return false;
-    if (gate.timer) gate.timer.cancelled = true;
-    this.gates.delete(scope);
-    for (const lane of gate.waiting) if (lane.state === 'gated' && lane.owner.isOwned) this.makeReady(lane);
-    this.options.onOpen?.(scope);
-    this.dispatch();
-    return true;
+  closeScope(scope: string, untilMs: number, reason: string): void {
+    this.gates.close(scope, untilMs, reason);
+  }
+
+  /** @returns false when the scope was not suspended. */
+  resume(scope: string): boolean {
+    const wasSuspended = this.gates.resume(scope);
+    if (wasSuspended) this.dispatch();
+    return wasSuspended;
+  }
+
+  /** What the record did at its destination is known. Call it before the attempt is finished, held, closed or released. */
+  attemptEnded(entry: Entry): void {
+    this.policyGates?.ended(entry.record, this.options.scopeOf(entry));
   }
 
   /** An attempt ended whose partition is gone, or the record stays where it is because the process stops. */
@@ -145,8 +144,8 @@ export class KeyScheduler {
 
   /** Lanes of lost partitions wait for nothing any more. */
   forgetLost(): void {
-    for (const gate of this.gates.values())
-      for (const lane of gate.waiting) if (!lane.owner.isOwned) gate.waiting.delete(lane);
+    this.gates.forgetLost();
+    this.policyGates?.forgetLost();
   }
 
   /** Starts what may start. */
@@ -168,21 +167,11 @@ export class KeyScheduler {
   }
 
   snapshotGates(): GateSnapshot[] {
-    return [...this.gates.values()].map(({ scope, untilMs, reason, waiting }) => ({
-      scope,
-      closedUntilMs: Number.isFinite(untilMs) ? untilMs : undefined,
-      reason,
-      waitingLanes: [...waiting].filter((lane) => lane.owner.isOwned).length,
-    }));
+    return [...this.gates.snapshot(), ...(this.policyGates?.snapshot() ?? [])];
   }
 
   isClosed(scope: string): boolean {
-    return this.gates.has(scope);
-  }
-
-  /** Undefined: open. */
-  closedUntilMs(scope: string): number | undefined {
-    return this.gates.get(scope)?.untilMs;
+    return this.gates.before(scope) !== undefined || this.policyGates?.isClosed(scope) === true;
   }
 
   /** A blocked lane asks for its permit again. */
@@ -245,33 +234,59 @@ export class KeyScheduler {
   }
 
   private start(lane: Lane): void {
-    // It was given up or taken out while it stood in the queue.
-    if (lane.state !== 'ready') return;
-    const entry = lane.head;
+    const entry = this.startable(lane);
     if (!entry) {
-      this.retire(lane);
+      this.policyGates?.passOver(lane);
       return;
-    }
-    const permit = this.options.permit?.(entry) ?? 'go';
-    if (permit === 'drop') {
-      this.abandon(lane);
-      return;
-    }
-    if (permit === 'wait') {
-      if (lane.state === 'ready') this.wait(lane, 'blocked', Number.POSITIVE_INFINITY, 'an earlier record is parked');
-      return;
-    }
-    if (this.gates.size > 0) {
-      const gate = this.gates.get(this.options.scopeOf(entry));
-      if (gate) {
-        this.waitAt(gate, lane);
-        return;
-      }
     }
     lane.state = 'running';
     this.inFlight += 1;
     lane.owner.inFlight += 1;
     this.options.attempt(entry);
+  }
+
+  /** The head of the lane when it may be attempted now; otherwise the lane knows what it waits for. */
+  private startable(lane: Lane): Entry | undefined {
+    // It was given up or taken out while it stood in the queue.
+    if (lane.state !== 'ready') return undefined;
+    const entry = lane.head;
+    if (!entry) {
+      this.retire(lane);
+      return undefined;
+    }
+    const permit = this.options.permit?.(entry) ?? 'go';
+    if (permit === 'drop') this.abandon(lane);
+    if (permit === 'wait' && lane.state === 'ready')
+      this.wait(lane, 'blocked', Number.POSITIVE_INFINITY, 'an earlier record is parked');
+    if (permit !== 'go') return undefined;
+    return this.passesGates(entry) ? entry : undefined;
+  }
+
+  private passesGates(entry: Entry): boolean {
+    const { lane, record } = entry;
+    if (this.gates.isEmpty && !this.policyGates) return true;
+    const scope = this.options.scopeOf(entry);
+    const gate = this.gates.before(scope);
+    if (gate) {
+      this.waitAt(gate, lane);
+      return false;
+    }
+    const order = this.policyGates?.ask(lane, record, scope);
+    if (order) this.wait(lane, stateAt(order.kind), order.untilMs, order.reason);
+    return !order;
+  }
+
+  private closeAt(entry: Entry, scope: string, untilMs: number, reason: string): void {
+    this.release(entry);
+    const gate = this.gates.close(scope, untilMs, reason);
+    if (entry.owner.isOwned) this.waitAt(gate, entry.lane);
+    this.dispatch();
+  }
+
+  private opened({ scope, waiting }: Gate): void {
+    for (const lane of waiting) if (lane.state === 'gated' && lane.owner.isOwned) this.makeReady(lane);
+    this.options.onOpen?.(scope);
+    this.dispatch();
   }
 
   private makeReady(lane: Lane): void {
@@ -310,22 +325,15 @@ export class KeyScheduler {
   }
 
   private waitAt(gate: Gate, lane: Lane): void {
-    this.wait(lane, 'gated', gate.untilMs, gate.reason);
-    if (lane.head) lane.head.gatedSinceMs ??= lane.heldSinceMs;
+    this.wait(lane, 'gated', closedUntil(gate), gate.reason);
     gate.waiting.add(lane);
   }
 
-  private wait(lane: Lane, state: 'held' | 'gated' | 'blocked', untilMs: number, reason: string): void {
+  private wait(lane: Lane, state: 'held' | 'gated' | 'queued' | 'blocked', untilMs: number, reason: string): void {
     lane.state = state;
     lane.heldSinceMs = this.options.clock.now();
     lane.heldUntilMs = untilMs;
     lane.reason = reason;
-  }
-
-  private armGate(gate: Gate): void {
-    if (gate.timer) gate.timer.cancelled = true;
-    gate.timer = undefined;
-    if (!Number.isFinite(gate.untilMs)) return;
-    gate.timer = this.timers.at(gate.untilMs, () => this.open(gate.scope));
+    if (state === 'gated' && lane.head) lane.head.gatedSinceMs ??= lane.heldSinceMs;
   }
 }

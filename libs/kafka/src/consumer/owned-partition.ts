@@ -26,10 +26,10 @@ export interface Entry {
 }
 
 /**
- * `blocked`: its head waits for an earlier record of the key elsewhere, or for a commit. `parking`: records of it are being
+ * `queued`: its head waits for others of its account to end; nothing is wrong. `blocked`: its head waits for an earlier record of the key elsewhere, or for a commit. `parking`: records of it are being
  * appended to the retry topic.
  */
-export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated' | 'blocked' | 'parking';
+export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated' | 'queued' | 'blocked' | 'parking';
 
 /** Records that go one after the other. */
 export interface Lane {

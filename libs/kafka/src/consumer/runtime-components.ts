@@ -83,6 +83,8 @@ export class RuntimeComponents {
       attempt: (entry) => this.settler.attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
+      bringOne: (scope) => this.chain?.bringOne(this.pairs(), scope) ?? false,
+      policy: options.gatePolicy,
       mayStart: () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY),
     });
     const pauses = new PauseRegistry(driver, () => clock.now(), plantedBug);

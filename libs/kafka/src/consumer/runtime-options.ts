@@ -1,8 +1,9 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import type { Failure, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '../records.js';
-import type { GateSnapshot } from './key-scheduler.js';
+import type { GateSnapshot } from './gates.js';
 import type { PauseReason, PauseSnapshot } from './pause-registry.js';
+import type { GatePolicy } from './policy-gates.js';
 
 export interface Attempt {
   /** From 1. Waiting behind a gate charges none. */
@@ -29,8 +30,10 @@ export interface ConsumeOptions {
   /** `none`: records of one lane run at the same time too. Default `key`. */
   readonly ordering?: 'key' | 'none';
   readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);
-  /** Which records wait together at a gate. Default: the `x-connection-id` header, else the lane. */
+  /** Which records wait together at a gate, named by `scopeWithin` when it is a part of something. Default: the `x-connection-id` header, else the lane. */
   readonly gateScope?: (record: IncomingRecord) => string;
+  /** Rate, concurrency and breaker of what is called. Absent: only settlements close gates. */
+  readonly gatePolicy?: GatePolicy;
   /**
    * Long waits and the overflow of closed gates go to a retry topic; absent: all waits are held in memory. The lane and the gate's
    * scope of a record must follow from its key and its headers alone.

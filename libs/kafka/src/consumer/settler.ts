@@ -72,6 +72,7 @@ export class Settler {
   }
 
   private settle(entry: Entry, settlement: Settlement): void {
+    this.parts.scheduler.attemptEnded(entry);
     if (this.isLate(entry)) return;
     switch (settlement?.to) {
       case 'commit':
@@ -84,18 +85,19 @@ export class Settler {
         this.closeGate(entry, settlement.closedForMs, settlement.failure);
         break;
       case 'suspend':
-        this.closeGate(entry, Number.POSITIVE_INFINITY, settlement.failure);
+        this.suspend(entry, settlement.failure);
         break;
       case 'deadLetter':
         void this.bury(entry, settlement.failure);
         break;
       default:
-        this.settleThrown(entry, new TypeError(`the handler returned ${JSON.stringify(settlement)}, not a settlement`));
+        this.buryMistake(entry, new TypeError(`the handler returned ${JSON.stringify(settlement)}, not a settlement`));
     }
     this.parts.noteIdle();
   }
 
   private settleThrown(entry: Entry, error: unknown): void {
+    this.parts.scheduler.attemptEnded(entry);
     if (this.isLate(entry)) return;
     if (error instanceof PlatformError && error.retryable) this.putBack(entry, error);
     else if (this.parts.stopping.aborted || entry.owner.signal.aborted) this.parts.scheduler.release(entry);
@@ -143,16 +145,26 @@ export class Settler {
   }
 
   private closeGate(entry: Entry, closedForMs: number, failure: Failure): void {
+    if (!Number.isFinite(closedForMs)) {
+      this.suspend(entry, failure);
+      return;
+    }
     const untilMs = this.parts.clock.now() + closedForMs;
     const reason = `${failure.errorClass}: ${failure.reason}`;
     entry.faults = 0;
-    if (this.parts.chain?.isLong(closedForMs) && Number.isFinite(closedForMs)) {
+    if (this.parts.chain?.isLong(closedForMs)) {
       // What the destination asked for must survive us: the record carries it to the next owner.
       this.parts.scheduler.closeScope(this.parts.admission.scopeOf(entry.record, entry.lane.key), untilMs, reason);
       this.parts.chain.park(entry, closedForMs, failure, false);
       return;
     }
     this.parts.scheduler.close(entry, untilMs, reason);
+    this.parts.chain?.moved(pairOf(entry.owner), entry.lane.key);
+  }
+
+  private suspend(entry: Entry, failure: Failure): void {
+    entry.faults = 0;
+    this.parts.scheduler.suspend(entry, `${failure.errorClass}: ${failure.reason}`);
     this.parts.chain?.moved(pairOf(entry.owner), entry.lane.key);
   }
 

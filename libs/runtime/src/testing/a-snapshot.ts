@@ -47,7 +47,7 @@ export const aSnapshot: RuntimeSnapshot = {
       attempts: 2,
     },
   ],
-  gates: [{ scope: 'out', closedUntilMs: 20_000, reason: 'throttled: 429', waitingLanes: 1 }],
+  gates: [{ scope: 'out', kind: 'closed', closedUntilMs: 20_000, reason: 'throttled: 429', waitingLanes: 1 }],
   pauses: [{ topic: main, partition: 3, reason: 'window', sinceMs: 9_500 }],
   parked: [
     {

@@ -11,6 +11,7 @@ import type { KeyScheduler } from '../key-scheduler.js';
 import type { Entry, OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
 import type { ConsumeOptions, RetryOptions } from '../runtime-options.js';
+import { concerns } from '../scopes.js';
 import { Appender } from './appender.js';
 import { ChainHeads } from './chain-heads.js';
 import { CopyIntake } from './copy-intake.js';
@@ -143,10 +144,26 @@ export class RetryChain {
 
   onOpen(pairs: Iterable<RetryPair>, scope: string): void {
     for (const pair of pairs) {
-      const lanes = pair.waitForGate.get(scope);
-      pair.waitForGate.delete(scope);
-      for (const lane of lanes ?? []) this.heads.refresh(pair, lane);
+      for (const waitedFor of [...pair.waitForGate.keys()].filter((name) => concerns(scope, name))) {
+        const lanes = pair.waitForGate.get(waitedFor);
+        pair.waitForGate.delete(waitedFor);
+        for (const lane of lanes ?? []) this.heads.refresh(pair, lane);
+      }
     }
+  }
+
+  /** Offers one parked lane of the scope, to find out whether the destination works again. False: none waits. */
+  bringOne(pairs: Iterable<RetryPair>, scope: string): boolean {
+    for (const pair of pairs) {
+      for (const [waitedFor, lanes] of pair.waitForGate) {
+        const [lane] = concerns(scope, waitedFor) ? lanes : [];
+        if (lane === undefined) continue;
+        lanes.delete(lane);
+        this.heads.refresh(pair, lane);
+        return true;
+      }
+    }
+    return false;
   }
 
   // ---- parking

@@ -1,15 +1,21 @@
-import type { Inbox } from '@tributary/persistence';
 import type { Logger } from '@tributary/telemetry';
+
+export interface Forgetful {
+  /** Forgets what is older than so many days, a bounded number at a time. Returns how many went. */
+  forget(olderThanDays: number, atMost: number): Promise<number>;
+}
 
 const everyMs = 10 * 60 * 1000;
 const atMostPerStatement = 5_000;
 
-/** Forgets old claims a few at a time, so that the table stays as large as its memory. */
-export class InboxCleaner {
+/** Forgets old rows a few at a time, so that their table stays as large as its memory. */
+export class RetentionCleaner {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly inbox: Inbox,
+    private readonly table: Forgetful,
+    /** Of the table, for the log. */
+    private readonly name: string,
     private readonly days: number,
     private readonly logger: Logger,
   ) {}
@@ -27,12 +33,12 @@ export class InboxCleaner {
     try {
       let total = 0;
       for (let gone = atMostPerStatement; gone === atMostPerStatement; total += gone) {
-        gone = await this.inbox.forget(this.days, atMostPerStatement);
+        gone = await this.table.forget(this.days, atMostPerStatement);
       }
-      if (total > 0) this.logger.info({ claims: total }, 'inbox.cleaned');
+      if (total > 0) this.logger.info({ table: this.name, rows: total }, 'table.cleaned');
     } catch (error) {
       // Nothing is wrong with the pipe; the next round tries again.
-      this.logger.warn({ error }, 'inbox.cleaning-failed');
+      this.logger.warn({ error, table: this.name }, 'table.cleaning-failed');
     }
   }
 }
