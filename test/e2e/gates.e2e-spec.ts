@@ -12,7 +12,7 @@ const apiKey = `gates-publisher.${randomBytes(24).toString('hex')}`;
 let system: System;
 
 beforeAll(async () => {
-  system = await System.start({ E2E_GATES_API_KEY: apiKey, ORDERED_RETRIES: 'true' });
+  system = await System.start({ E2E_GATES_API_KEY: apiKey });
   await system.environment.apply([gatesIntegrations]);
   await eventually(() => publish('crm.unheard.of'), { timeoutMs: patienceMs, what: 'ingress to know the API key' });
 });
@@ -107,7 +107,8 @@ describe('a connection that is told to wait', () => {
     const elsewhere = await publish('crm.channel-two.tested');
     await untilInSlack(elsewhere);
     expect(await messagesOf(first)).toEqual([]);
-    expect(await gatesOf('connector-slack')).toMatchObject([{ scope: 'gates-slack›channel:CGATES1', kind: 'closed' }]);
+    const scopes = (await gatesOf('connector-slack')).map(({ scope }) => scope);
+    expect([...new Set(scopes)]).toEqual(['gates-slack›channel:CGATES1']);
     for (const id of [first, second]) await untilInSlack(id);
     expect(await requestsAt('slack')).toMatchObject({ early: 0 });
   });

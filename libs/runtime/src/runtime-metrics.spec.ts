@@ -51,7 +51,7 @@ describe('metrics of a consuming service', () => {
     expect(await metrics.scrape()).toContain('attempts_early_total{group="g"} 0');
     observer.started?.({ group: 'g', isEarly: true, isRepeat: true });
     observer.started?.({ group: 'g', isEarly: false, isRepeat: false, delay: { kind: 'retry', errorMs: 30 } });
-    observer.stalePauseEnded?.({ group: 'g', topic: 't', reason: 'window' });
+    observer.pauseEnded?.({ group: 'g', topic: 't', partition: 0, reason: 'window' });
     const text = await metrics.scrape();
     expect(text).toContain('attempts_early_total{group="g"} 1');
     expect(text).toContain('attempts_repeated_total{group="g"} 1');

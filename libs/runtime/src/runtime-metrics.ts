@@ -22,7 +22,7 @@ export function observerFor(metrics: Metrics): RuntimeObserver {
       metrics.add('attempts.early', 0, { group });
       metrics.add('attempts.repeated', 0, { group });
     },
-    stalePauseEnded: ({ group, reason }) => metrics.add('pauses.ended', 1, { group, reason }),
+    pauseEnded: ({ group, reason }) => metrics.add('pauses.ended', 1, { group, reason }),
   };
 }
 

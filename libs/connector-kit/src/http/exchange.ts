@@ -101,7 +101,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return httpReply({
       status: this.status,
       headers: this.headers,
-      body: Buffer.concat(this.chunks),
+      body: this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks),
       ...(cut && { cut }),
     });
   }

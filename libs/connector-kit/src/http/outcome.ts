@@ -16,8 +16,8 @@ const unspecifiedWaitMs = 1000;
 export function outcomeFromStatus(reply: HttpReply, nowMs: number): DeliveryOutcome {
   const { status } = reply;
   const code = String(status);
-  const wait = retryAfterMs(reply.header('retry-after'), nowMs);
   if (status >= 200 && status < 300) return { kind: 'delivered' };
+  const wait = retryAfterMs(reply.header('retry-after'), nowMs);
   if (status >= 300 && status < 400)
     return { kind: 'rejected', code, reason: `answered ${code}: redirect not followed` };
   if (status === 429)

@@ -28,7 +28,8 @@ export interface ReplyParts {
 }
 
 export function httpReply({ status, headers = {}, body = '', cut }: ReplyParts): HttpReply {
-  const byName = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  // Most answers are judged by their status alone.
+  let byName: Map<string, string | readonly string[] | undefined> | undefined;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   return {
     kind: 'reply',
@@ -36,6 +37,7 @@ export function httpReply({ status, headers = {}, body = '', cut }: ReplyParts):
     body: bytes,
     ...(cut && { cut }),
     header: (name) => {
+      byName ??= new Map(Object.entries(headers).map(([one, value]) => [one.toLowerCase(), value]));
       const value = byName.get(name.toLowerCase());
       return typeof value === 'string' ? value : value?.[0];
     },

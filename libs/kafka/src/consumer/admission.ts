@@ -30,6 +30,9 @@ export interface AdmissionParts {
 
 /** Takes fetched records into their lanes, as many as may be in memory. */
 export class Admission {
+  /** Paused because there is enough to do. */
+  private readonly saturated = new Set<OwnedPartition>();
+
   constructor(private readonly parts: AdmissionParts) {}
 
   trackerOf(owner: OwnedPartition, { fetchedFrom }: FetchedBatch): PartitionTracker | undefined {
@@ -96,16 +99,33 @@ export class Admission {
   pauseWhenFull(owner: OwnedPartition): void {
     const { maxWindowRecords, maxWindowBytes } = this.parts.options;
     const isFull = owner.windowRecords >= maxWindowRecords || owner.windowBytes >= maxWindowBytes;
-    if (isFull && !this.parts.mustReadOn(owner)) this.parts.pauses.add(owner, 'window');
+    const hasEnough = owner.windowRecords >= owner.prefetchRecords;
+    if (!(isFull || hasEnough) || this.parts.mustReadOn(owner)) return;
+    if (!isFull) this.saturated.add(owner);
+    this.parts.pauses.add(owner, isFull ? 'window' : 'prefetch');
+  }
+
+  /** There are free slots and nothing may start: a hot key or a closed gate fills what was read, so more is. */
+  readMore(): void {
+    for (const owner of this.saturated) {
+      owner.prefetchRecords = Math.min(owner.prefetchRecords * 2, this.parts.options.maxWindowRecords);
+      this.parts.pauses.remove(owner, 'prefetch');
+    }
+    this.saturated.clear();
   }
 
   resumeWhenRoom(owner: OwnedPartition): void {
+    if (this.saturated.has(owner) && !this.hasEnough(owner)) {
+      this.saturated.delete(owner);
+      this.parts.pauses.remove(owner, 'prefetch');
+    }
     if (this.hasRoom(owner) || this.parts.mustReadOn(owner)) this.parts.pauses.remove(owner, 'window');
     if (owner.tracker?.hasRoom) this.parts.pauses.remove(owner, 'map');
   }
 
   /** True while the reason for the pause holds. */
-  mustPause(owner: OwnedPartition, reason: 'window' | 'map'): boolean {
+  mustPause(owner: OwnedPartition, reason: 'prefetch' | 'window' | 'map'): boolean {
+    if (reason === 'prefetch') return this.saturated.has(owner);
     if (reason === 'map') return owner.tracker !== undefined && !owner.tracker.hasRoom;
     return !this.hasRoom(owner) && !this.parts.mustReadOn(owner);
   }
@@ -117,6 +137,10 @@ export class Admission {
   hasRoom({ windowRecords, windowBytes }: Pick<OwnedPartition, 'windowRecords' | 'windowBytes'>): boolean {
     const { maxWindowRecords, maxWindowBytes } = this.parts.options;
     return windowRecords <= maxWindowRecords / 2 && windowBytes <= maxWindowBytes / 2;
+  }
+
+  private hasEnough(owner: OwnedPartition): boolean {
+    return owner.windowRecords > owner.prefetchRecords / 2 && !this.parts.mustReadOn(owner);
   }
 
   private enqueue(owner: OwnedPartition, message: FetchedMessage, position: number): void {

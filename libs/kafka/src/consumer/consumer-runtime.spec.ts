@@ -405,7 +405,7 @@ describe('ConsumerRuntime', () => {
     const ended: unknown[] = [];
     const at = await scene(async () => new Promise(() => {}), {
       options: { maxWindowRecords: 2 },
-      observer: { stalePauseEnded: (facts) => void ended.push(facts) },
+      observer: { pauseEnded: (facts) => void ended.push(facts) },
     });
     for (let i = 0; i < 4; i++) at.broker.append(p0, String(i), String(i));
     await assigned(at, p0, p1);
@@ -420,8 +420,8 @@ describe('ConsumerRuntime', () => {
     expect(ended).toHaveLength(2);
     expect(ended).toEqual(
       expect.arrayContaining([
-        { group: 'tests', topic: 'main', reason: 'loading' },
-        { group: 'tests', topic: 'main', reason: 'window' },
+        { group: 'tests', topic: 'main', partition: 0, reason: 'loading' },
+        { group: 'tests', topic: 'main', partition: 1, reason: 'window' },
       ]),
     );
     await at.clock.advance(20_000);

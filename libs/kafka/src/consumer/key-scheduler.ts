@@ -16,6 +16,8 @@ export interface SchedulerOptions {
   /** Asked right before an attempt. `wait`: the lane is blocked until `wake`; `drop`: the lane is given up. Default: go. */
   readonly permit?: (entry: Entry) => 'go' | 'wait' | 'drop';
   readonly onOpen?: (scope: string) => void;
+  /** There are free slots and no lane that may start. */
+  readonly onStarved?: () => void;
   /** Brings one lane of the scope that waits elsewhere; false when there is none. */
   readonly bringOne?: (scope: string) => boolean;
   /** Absent: only settlements close gates. */
@@ -154,7 +156,10 @@ export class KeyScheduler {
     this.dispatching = true;
     while (!this.halted && this.inFlight < this.options.concurrency && this.options.mayStart?.() !== false) {
       const lane = this.takeReady();
-      if (!lane) break;
+      if (!lane) {
+        this.options.onStarved?.();
+        break;
+      }
       this.start(lane);
     }
     this.dispatching = false;
@@ -331,6 +336,7 @@ export class KeyScheduler {
 
   private wait(lane: Lane, state: 'held' | 'gated' | 'queued' | 'blocked', untilMs: number, reason: string): void {
     lane.state = state;
+    if (state !== 'held') lane.owner.stuckLanes.add(lane);
     lane.heldSinceMs = this.options.clock.now();
     lane.heldUntilMs = untilMs;
     lane.reason = reason;

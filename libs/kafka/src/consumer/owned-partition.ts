@@ -53,6 +53,9 @@ export interface PairedPartitions {
   readonly retry: OwnedPartition;
 }
 
+/** Enough to keep an instance busy; what is read before it is needed costs memory, and time when the instance starts. */
+const firstPrefetchRecords = 500;
+
 /** One ownership of one partition. When the partition is lost this object is dead for good: late results are ignored. */
 export class OwnedPartition implements TopicPartition {
   isOwned = true;
@@ -61,6 +64,8 @@ export class OwnedPartition implements TopicPartition {
   /** Nothing was committed: the first batch says where the partition starts. */
   isFresh = false;
   readonly lanes = new Map<string, Lane>();
+  /** Lanes that were gated or blocked when last seen: a full window must not look at every lane to find them. */
+  readonly stuckLanes = new Set<Lane>();
   firstReady: Lane | undefined;
   lastReady: Lane | undefined;
   isQueued = false;
@@ -70,6 +75,8 @@ export class OwnedPartition implements TopicPartition {
   appendingBytes = 0;
   /** With a retry topic: main and retry of one partition number. */
   pair: PairedPartitions | undefined;
+  /** Records above which it is not fetched although the window has room; rises when there is nothing to do. */
+  prefetchRecords = firstPrefetchRecords;
   windowRecords = 0;
   windowBytes = 0;
   /** Rises when there is something new to commit. */
@@ -95,6 +102,7 @@ export class OwnedPartition implements TopicPartition {
     // Timers and gates may still know the lanes; the records must not stay in memory with them.
     for (const lane of this.lanes.values()) lane.head = undefined;
     this.lanes.clear();
+    this.stuckLanes.clear();
     this.firstReady = undefined;
     this.lastReady = undefined;
     this.abortion.abort(reason);

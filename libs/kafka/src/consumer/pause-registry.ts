@@ -9,6 +9,8 @@ export type PauseReason =
   | 'scanning'
   /** Its completion map cannot be read: an operator must decide. */
   | 'unreadable-map'
+  /** There is enough to do without more of it. */
+  | 'prefetch'
   /** As much as may be in memory is. */
   | 'window'
   /** The completion map might become too large for the commit metadata. */

@@ -31,7 +31,7 @@ export class PauseWatchdog {
         { group, topic, partition, reason },
         'partition.pause-outlived-its-reason: it was ended; please report it',
       );
-      observer?.stalePauseEnded?.({ group, topic, reason });
+      observer?.pauseEnded?.({ group, topic, partition, reason });
     }
   }
 
@@ -44,6 +44,7 @@ export class PauseWatchdog {
         return !owner.tracker;
       case 'scanning':
         return pairOf(owner)?.isScanned === false;
+      case 'prefetch':
       case 'window':
       case 'map':
         return this.parts.admission.mustPause(owner, reason);

@@ -82,6 +82,7 @@ export class RuntimeComponents {
       scopeOf: ({ record, lane }) => this.admission.scopeOf(record, lane.key),
       attempt: (entry) => this.settler.attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
+      onStarved: () => this.admission.readMore(),
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
       bringOne: (scope) => this.chain?.bringOne(this.pairs(), scope) ?? false,
       policy: options.gatePolicy,

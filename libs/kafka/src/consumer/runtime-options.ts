@@ -75,9 +75,9 @@ export interface RuntimeObserver {
   committed?(facts: { group: string; partitions: number; durationMs: number; metadataCharacters: number }): void;
   commitFailed?(facts: { group: string; error: unknown }): void;
   deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
-  /** A partition was paused for a reason that was gone: a mistake of ours, put right. */
-  stalePauseEnded?(facts: { group: string; topic: string; reason: PauseReason }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
+  /** The watchdog ended a pause without a living reason: a mistake of ours. */
+  pauseEnded?(facts: { group: string; topic: string; partition: number; reason: string }): void;
 }
 
 export interface StartedFacts {

@@ -76,7 +76,7 @@ class Member {
       logger: silentLogger,
       clock: world.clock,
       observer: {
-        stalePauseEnded: ({ topic, reason }) => world.complain(`stuck pause: ${topic} was paused for ${reason}`),
+        pauseEnded: ({ topic, reason }) => world.complain(`stuck pause: ${topic} was paused for ${reason}`),
       },
       onFatal: (error) => world.complain(`fatal: ${error.message}`),
       ...(plantedBug && { plantedBug }),

@@ -12,14 +12,16 @@ import type { IHeaders } from '../records.js';
 
 /** The broker's side of one consumer group, in memory: it outlives drivers, as the broker outlives processes. */
 export class SimulatedBroker {
-  readonly logs = new Map<string, FetchedMessage[]>();
   readonly commits = new Map<string, { offset: number; metadata: string }>();
+
+  /** @param logs of the broker that another group reads. */
+  constructor(readonly logs = new Map<string, FetchedMessage[]>()) {}
 
   /** @param key null: a record without a key. An offset can be skipped to leave a gap. */
   append(
     at: TopicPartition,
     key: string | null,
-    value: string,
+    value: string | null,
     gap = 0,
     headers: IHeaders = {},
     timestampMs?: number,
@@ -32,7 +34,7 @@ export class SimulatedBroker {
       offset: String(offset),
       timestamp: String(timestampMs ?? offset),
       key: key === null ? null : Buffer.from(key),
-      value: Buffer.from(value),
+      value: value === null ? null : Buffer.from(value),
       headers,
     });
     return offset;

@@ -71,8 +71,10 @@ export class Parking {
   makeRoom(pair: RetryPair): void {
     const { pauses } = this.parts;
     if (!pair.isScanned || !pauses.has(pair.main, 'window')) return;
-    for (const lane of pair.main.lanes.values()) {
+    const { stuckLanes } = pair.main;
+    for (const lane of stuckLanes) {
       if (this.willHaveRoom(pair.main)) return;
+      if (!mayBeStuck(lane)) stuckLanes.delete(lane);
       if (!this.isStuck(pair, lane)) continue;
       if (!pair.canPark(parkedAtOnce)) {
         this.relieve(pair);
@@ -141,9 +143,8 @@ export class Parking {
   }
 
   private isStuck(pair: RetryPair, lane: Lane): boolean {
-    if (!lane.head) return false;
-    if (lane.state === 'gated') return true;
-    return lane.state === 'blocked' && pair.isFollower(originOfEntry(lane.head), lane.key);
+    if (!lane.head || !mayBeStuck(lane)) return false;
+    return lane.state === 'gated' || pair.isFollower(originOfEntry(lane.head), lane.key);
   }
 
   private parkLane(pair: RetryPair, lane: Lane): void {
@@ -233,6 +234,8 @@ export class Parking {
 }
 
 /** Time at a closed gate is none of trying. */
+const mayBeStuck = ({ state }: Lane): boolean => state === 'gated' || state === 'blocked';
+
 const later = (firstFailureMs: number | undefined, byMs: number): number | undefined =>
   firstFailureMs === undefined ? undefined : firstFailureMs + byMs;
 
