@@ -428,7 +428,10 @@ export class RetryWorld {
 
   private noteDelivered(id: string, { key, index }: Told, member: Member): void {
     if (this.settledRecords.has(id)) this.repeats += 1;
-    if (this.options.ordering !== 'none' && member.delivered.has(id)) this.complain(`twice: ${id} in one ownership`);
+    // The first delivery after a redrive was asked for, whatever this owner delivered before.
+    const isAskedFor = this.awaited.has(id);
+    if (this.options.ordering !== 'none' && member.delivered.has(id) && !isAskedFor)
+      this.complain(`twice: ${id} in one ownership`);
     // A redriven record comes after later ones: that is what was asked for.
     if (this.redriven.has(id)) {
       this.awaited.delete(id);
