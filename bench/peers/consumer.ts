@@ -22,11 +22,11 @@ const {
   URL: target = '',
   CONCURRENCY = '64',
   NOOP = '0',
-  ORDERING = 'key',
+  PEER_ORDERING = 'key',
 } = process.env;
 const partitions = 6;
 const concurrency = Number(CONCURRENCY);
-const ordering = ORDERING === 'none' ? 'none' : 'key';
+const ordering = PEER_ORDERING === 'none' ? 'none' : 'key';
 
 const line =
   (level: string) =>
@@ -49,7 +49,8 @@ function delivering(): { readonly handle: RecordHandler; close(): Promise<void> 
   const http = httpClient({
     guard: egressGuard(['127.0.0.1/32']),
     timeoutMs: 5_000,
-    connectionsPerOrigin: concurrency * 2,
+    // A connection is free again one turn of the event loop after its answer.
+    connectionsPerOrigin: concurrency + 16,
   });
   const handle: RecordHandler = async (record, { number, firstFailureMs, signal }) => {
     const result = await http.send({

@@ -100,7 +100,7 @@ async function run(scenario: string, program: string): Promise<Run | undefined> 
   const peer = ours ? ['--peer', `cmd:${ourCommand}`, '--name', program] : ['--peer', program];
   const child = spawn(process.execPath, ['run.mjs', '--scenario', scenario, '--max-seconds', '150', ...peer], {
     cwd: harness,
-    env: { ...process.env, BOOTSTRAP: bootstrap, ORDERING: program === 'ours-unordered' ? 'none' : 'key' },
+    env: { ...process.env, BOOTSTRAP: bootstrap, PEER_ORDERING: program === 'ours-unordered' ? 'none' : 'key' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
