@@ -568,7 +568,7 @@ describe('a destination that takes our key no longer', () => {
     const lanes = expectDone(await system.tributary('lanes', ...connector));
     expect(lanes).toMatch(/connector-http is ready, \d+ partitions/);
     expect(lanes).toMatch(/^ops-guarded ops:guarded +gated .*unauthorized/m);
-    expect(lanes).toMatch(/^ops-guarded +somebody resumes it +1 +unauthorized/m);
+    expect(lanes).toMatch(/^ops-guarded +suspended +somebody resumes it +1 +unauthorized/m);
     expect(await system.tributary('health', ...connector)).toMatchObject({
       stdout: expect.stringMatching(/1 keys stand still since .*, 1 gates closed, 0 partitions paused/),
     });

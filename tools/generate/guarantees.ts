@@ -28,7 +28,7 @@ export function renderGuarantees({ destinations }: Registry): string {
     return [
       `${title} (${code(slug)})`,
       promises.ordering === 'per-key' ? 'per key, over retries, crashes and hand-overs' : 'none',
-      dropsRepeats ? 'the receiver, by our delivery id' : 'nobody at the receiver',
+      dropsRepeats ? 'the receiver, by our delivery id' : 'we do, by a claim written before the call',
       unanswered[unknownOutcome],
       dropsRepeats ? code('cross') : code('lane'),
       `${limits.timeoutMs / 1000} s`,

@@ -51,13 +51,14 @@ function renderState({ service, groups, keys, gates, pauses }: LiveState & { rea
   );
   if (keys.total > 0) parts.push(renderKeys(keys));
   if (gates.total > 0) {
-    const rows = gates.list.map(({ scope, until, waitingKeys, reason }) => [
+    const rows = gates.list.map(({ scope, kind, until, waitingKeys, reason }) => [
       scope,
+      kind,
       until ?? 'somebody resumes it',
       waitingKeys,
       reason.slice(0, 80),
     ]);
-    parts.push(renderTable(['closed gate', 'until', 'keys in memory', 'reason'], rows));
+    parts.push(renderTable(['closed gate', 'kind', 'until', 'keys in memory', 'reason'], rows));
   }
   if (pauses.total > 0) {
     const rows = pauses.list.map(({ topic, partition, since, reason }) => [topic, partition, since, reason]);

@@ -4,6 +4,7 @@ import type { IncomingRecord } from '../records.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { AttemptTiming } from './attempt-timing.js';
 import type { StartedFacts } from './runtime-options.js';
+import { scopeWithin } from './scopes.js';
 
 const failure = { errorClass: 'throttled', reason: 'busy' } as const;
 const commit: Settlement = { to: 'commit' };
@@ -77,6 +78,22 @@ describe('AttemptTiming', () => {
     expect(await attempted(aRecord(3))).toMatchObject({ isEarly: true });
     await clock.advance(1_000);
     expect(await attempted(aRecord(1))).toEqual({ ...onTime, delay: { kind: 'gate', errorMs: 0 } });
+  });
+
+  it('holds all parts of an account to a pause of the account, and none to that of another part', async () => {
+    const clock = new VirtualClock();
+    const started: StartedFacts[] = [];
+    const gateScope = ({ headers }: IncomingRecord) => headers.scope ?? '';
+    const onStarted = (facts: StartedFacts) => void started.push(facts);
+    const timing = new AttemptTiming({ clock, options: { group: 'g', gateScope }, onStarted });
+    const attempt = { number: 1, firstFailureMs: undefined, signal: new AbortController().signal };
+    const refused = timing.watch(async () => gate(1_000));
+    const taken = timing.watch(async () => commit);
+    await refused(aRecord(1, { scope: scopeWithin('a', 'C1') }), attempt);
+    await taken(aRecord(2, { scope: scopeWithin('a', 'C2') }), attempt);
+    await refused(aRecord(3, { scope: 'a' }), attempt);
+    await taken(aRecord(4, { scope: scopeWithin('a', 'C2') }), attempt);
+    expect(started.map(({ isEarly }) => isEarly)).toEqual([false, false, false, true]);
   });
 
   it('leaves other accounts alone, and gates that the destination did not ask for', async () => {

@@ -3,6 +3,7 @@ import type { Settlement } from '@tributary/domain';
 import type { Clock } from '../connection/clock.js';
 import type { IncomingRecord } from '../records.js';
 import type { ConsumeOptions, RecordHandler, StartedFacts } from './runtime-options.js';
+import { rootOf } from './scopes.js';
 
 export interface AttemptTimingOptions {
   readonly clock: Clock;
@@ -43,7 +44,8 @@ export class AttemptTiming {
   private started(record: IncomingRecord, id: string, scope: string): void {
     const nowMs = this.parts.clock.now();
     const due = later(this.dues.take(id), dueIn(record));
-    const closedUntilMs = this.closedUntilMs.get(scope) ?? 0;
+    // A pause of the account holds for all of its parts.
+    const closedUntilMs = Math.max(this.closedUntilMs.get(scope) ?? 0, this.closedUntilMs.get(rootOf(scope)) ?? 0);
     const notBeforeMs = Math.max(due?.atMs ?? 0, closedUntilMs);
     const isEarly = notBeforeMs > nowMs;
     this.parts.onStarted({

@@ -139,7 +139,7 @@ export class ConsumerRuntime implements DriverListener {
     const fresh: OwnedPartition[] = [];
     for (const at of partitions) {
       const name = partitionName(at);
-      const kept = isUnbroken ? before.get(name) : undefined;
+      const kept = isUnbroken || this.parts.plantedBug === 'state-kept' ? before.get(name) : undefined;
       if (kept) before.delete(name);
       else fresh.push(new OwnedPartition(at.topic, at.partition));
       this.owned.set(name, kept ?? (fresh[fresh.length - 1] as OwnedPartition));

@@ -69,7 +69,7 @@ export class OwnedPartition implements TopicPartition {
   readonly lanes = new Map<string, Lane>();
   /** Lanes that were gated or blocked when last seen: a full window must not look at every lane to find them. */
   readonly stuckLanes = new Set<Lane>();
-  readonly ready = new ReadyLanes();
+  readonly ready = new ReadyLanes<Lane>();
   isQueued = false;
   inFlight = 0;
   /** Appends to the retry topic that are not acknowledged. */

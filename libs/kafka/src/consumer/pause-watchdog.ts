@@ -39,7 +39,7 @@ export class PauseWatchdog {
     if (!owner) return false;
     switch (reason) {
       case 'loading':
-        return !owner.tracker && !owner.isFresh;
+        return isLoading(owner);
       case 'unreadable-map':
         return !owner.tracker;
       case 'scanning':
@@ -55,6 +55,12 @@ export class PauseWatchdog {
         return unknownReason(reason);
     }
   }
+}
+
+/** A pair has its positions before it may be read: its first commit has to be acknowledged. */
+function isLoading(owner: OwnedPartition): boolean {
+  const pair = pairOf(owner);
+  return pair ? !pair.isOpen : !owner.tracker && !owner.isFresh;
 }
 
 function unknownReason(reason: never): never {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { laneIn, OwnedPartition } from './owned-partition.js';
+import { type Lane, laneIn, OwnedPartition } from './owned-partition.js';
 import { ReadyLanes } from './ready-lanes.js';
 
 const owner = new OwnedPartition('t', 0);
 const aLane = (key: string, records: number) => Object.assign(laneIn(owner, key), { records });
 
-function taken(ready: ReadyLanes): string[] {
+function taken(ready: ReadyLanes<Lane>): string[] {
   const keys: string[] = [];
   for (let lane = ready.take(); lane; lane = ready.take()) keys.push(lane.key);
   return keys;
@@ -13,14 +13,14 @@ function taken(ready: ReadyLanes): string[] {
 
 describe('ReadyLanes', () => {
   it('lets a long lane go on at once, and every second turn is for the others', () => {
-    const ready = new ReadyLanes();
+    const ready = new ReadyLanes<Lane>();
     for (const key of ['a', 'b', 'c']) ready.push(aLane(key, 1));
     for (const key of ['hot', 'warm']) ready.push(aLane(key, 100));
     expect(taken(ready)).toEqual(['hot', 'a', 'warm', 'b', 'c']);
   });
 
   it('is first in, first out within each kind', () => {
-    const ready = new ReadyLanes();
+    const ready = new ReadyLanes<Lane>();
     const hot = aLane('hot', 100);
     ready.push(hot);
     expect(ready.take()).toBe(hot);

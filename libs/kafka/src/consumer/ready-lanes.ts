@@ -1,4 +1,9 @@
-import type { Lane } from './owned-partition.js';
+/** What the queue must know of a lane. */
+interface ReadyLane<L> {
+  /** Of the lane, from head to tail. */
+  readonly records: number;
+  nextReady: L | undefined;
+}
 
 /** So many records make a lane a long one. */
 const longLane = 16;
@@ -8,20 +13,20 @@ const longLane = 16;
  * of lanes with one record each, it would still be busy long after them, and its records would fill the window meanwhile. So long
  * lanes and the others go in turn: neither can starve the other.
  */
-export class ReadyLanes {
-  private readonly long = new LaneQueue();
-  private readonly others = new LaneQueue();
+export class ReadyLanes<L extends ReadyLane<L>> {
+  private readonly long = new LaneQueue<L>();
+  private readonly others = new LaneQueue<L>();
   private isLongsTurn = true;
 
   get isEmpty(): boolean {
     return this.long.isEmpty && this.others.isEmpty;
   }
 
-  push(lane: Lane): void {
+  push(lane: L): void {
     (lane.records >= longLane ? this.long : this.others).push(lane);
   }
 
-  take(): Lane | undefined {
+  take(): L | undefined {
     const isLongsTurn = this.isLongsTurn;
     this.isLongsTurn = !isLongsTurn;
     return isLongsTurn ? (this.long.shift() ?? this.others.shift()) : (this.others.shift() ?? this.long.shift());
@@ -34,22 +39,22 @@ export class ReadyLanes {
 }
 
 /** First in, first out; a lane is in one queue at a time. */
-class LaneQueue {
-  private first: Lane | undefined;
-  private last: Lane | undefined;
+class LaneQueue<L extends ReadyLane<L>> {
+  private first: L | undefined;
+  private last: L | undefined;
 
   get isEmpty(): boolean {
     return this.first === undefined;
   }
 
-  push(lane: Lane): void {
+  push(lane: L): void {
     lane.nextReady = undefined;
     if (this.last) this.last.nextReady = lane;
     else this.first = lane;
     this.last = lane;
   }
 
-  shift(): Lane | undefined {
+  shift(): L | undefined {
     const lane = this.first;
     if (!lane) return undefined;
     this.first = lane.nextReady;

@@ -73,6 +73,7 @@ export class RuntimeComponents {
     const options = { ...defaults, ...parts.options };
     const { group } = options;
     const clock = parts.clock ?? systemClock;
+    const mayAct = () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY);
     const noteProgress = (owner: OwnedPartition) => this.noteProgress(owner);
     const planted = plantedBug && { plantedBug };
     this.clock = clock;
@@ -86,7 +87,7 @@ export class RuntimeComponents {
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
       bringOne: (scope) => this.chain?.bringOne(this.pairs(), scope) ?? false,
       policy: options.gatePolicy,
-      mayStart: () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY),
+      mayStart: mayAct,
     });
     const pauses = new PauseRegistry(driver, () => clock.now(), plantedBug);
     const admission = new Admission({
@@ -132,7 +133,7 @@ export class RuntimeComponents {
     const retries = retryOptionsOf(options);
     if (retries) {
       const mainTopic = mainTopicOf(parts, retries);
-      this.chain = new RetryChain({ ...shared, mainTopic, retries });
+      this.chain = new RetryChain({ ...shared, mainTopic, retries, mayAct });
       this.takeover = new PairTakeover({
         ...shared,
         mainTopic,

@@ -2,7 +2,7 @@ import type { TopicDefinition } from '@tributary/contracts';
 import type { Failure, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '../records.js';
 import type { GateSnapshot } from './gates.js';
-import type { PauseReason, PauseSnapshot } from './pause-registry.js';
+import type { PauseSnapshot } from './pause-registry.js';
 import type { GatePolicy } from './policy-gates.js';
 
 export interface Attempt {

@@ -2,14 +2,24 @@ import fc from 'fast-check';
 import { type AppendFate, type CommitFate, RetryWorld, type Verdict, type WorldOptions } from './retry-world.js';
 
 type Step =
-  | { readonly do: 'append'; readonly key: number; readonly count: number }
+  | { readonly do: 'append'; readonly key: number; readonly count: number; readonly gap: number }
   | { readonly do: 'fetch'; readonly max: number }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'commits'; readonly fate: CommitFate }
   | { readonly do: 'appends'; readonly fate: AppendFate }
   | { readonly do: 'cut'; readonly fate: CommitFate }
   | { readonly do: 'cut-append'; readonly fate: AppendFate }
-  | { readonly do: 'crash' | 'session-lost' | 'hand-over' | 'kept' | 'away-and-back' };
+  | {
+      readonly do:
+        | 'crash'
+        | 'session-lost'
+        | 'hand-over'
+        | 'kept'
+        | 'away-and-back'
+        | 'haunted'
+        | 'away-and-used'
+        | 'redrive';
+    };
 
 export interface History {
   readonly steps: readonly Step[];
@@ -22,7 +32,15 @@ const weighted = <T>(...choices: readonly [number, fc.Arbitrary<T>][]): fc.Arbit
 const just = <T>(value: T) => fc.constant(value);
 
 const plain: readonly [number, fc.Arbitrary<Step>][] = [
-  [5, fc.record({ do: just('append' as const), key: fc.constantFrom(0, 0, 1), count: just(1) })],
+  [
+    5,
+    fc.record({
+      do: just('append' as const),
+      key: fc.constantFrom(0, 0, 1),
+      count: just(1),
+      gap: fc.constantFrom(0, 0, 0, 2),
+    }),
+  ],
   [5, fc.record({ do: just('fetch' as const), max: fc.integer({ min: 1, max: 4 }) })],
   [5, fc.record({ do: just('advance' as const), ms: fc.constantFrom(1, 100, 300, 1_000, 6_000, 12_000, 20_100) })],
   [
@@ -50,13 +68,16 @@ const plain: readonly [number, fc.Arbitrary<Step>][] = [
         'hand-over' as const,
         'kept' as const,
         'away-and-back' as const,
+        'haunted' as const,
+        'away-and-used' as const,
       ),
     }),
   ],
+  [1, fc.record({ do: just('redrive' as const) })],
 ];
 const crowded: readonly [number, fc.Arbitrary<Step>][] = [
   ...plain,
-  [2, fc.record({ do: just('append' as const), key: fc.constantFrom(0, 0, 1), count: just(5) })],
+  [2, fc.record({ do: just('append' as const), key: fc.constantFrom(0, 0, 1), count: just(5), gap: just(0) })],
   // The process dies while one append is under way and others are acknowledged.
   [2, fc.record({ do: just('cut-append' as const), fate: fc.constantFrom<AppendFate>('refused', 'unseen', 'late') })],
 ];
@@ -98,7 +119,7 @@ export async function play({ steps, verdicts }: History, options: WorldOptions):
 async function take(world: RetryWorld, step: Step): Promise<void> {
   switch (step.do) {
     case 'append':
-      for (let i = 0; i < step.count; i++) world.append('ab'.charAt(step.key));
+      for (let i = 0; i < step.count; i++) world.append('ab'.charAt(step.key), step.gap);
       return;
     case 'fetch':
       return world.fetch(step.max);
@@ -127,6 +148,12 @@ async function take(world: RetryWorld, step: Step): Promise<void> {
       return world.loseSession();
     case 'hand-over':
       return world.handOver();
+    case 'haunted':
+      return world.haunt();
+    case 'away-and-used':
+      return world.awayAndUsed();
+    case 'redrive':
+      return world.redrive();
     default:
       return world.rebalance(step.do === 'kept');
   }

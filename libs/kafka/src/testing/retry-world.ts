@@ -1,4 +1,11 @@
-import { deadLetterTopicOf, defineTopic, retryHeaders, retryTopicOf } from '@tributary/contracts';
+import {
+  deadLetterTopicOf,
+  defineTopic,
+  originHeaders,
+  redriveHeaders,
+  retryHeaders,
+  retryTopicOf,
+} from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
 import { sleep } from '../connection/clock.js';
 import type { OffsetCommit, TopicPartition } from '../consumer/consumer-driver.js';
@@ -16,15 +23,18 @@ export const main = defineTopic({
   records: [],
   key: 'any',
   owner: 'tests',
-  partitions: 1,
+  partitions: 2,
   purpose: 'A test.',
 });
 export const retry = retryTopicOf(main);
 const dead = deadLetterTopicOf(main);
-const pair = [
-  { topic: main.name, partition: 0 },
-  { topic: retry.name, partition: 0 },
-];
+const pairsOf = (count: number): TopicPartition[] =>
+  Array.from({ length: count }, (_, partition) => [
+    { topic: main.name, partition },
+    { topic: retry.name, partition },
+  ]).flat();
+/** How long an owner that lost its session does not know it: less than the takeover wait. */
+const unawareMs = 3_000;
 
 /** What the destination and the handler make of one attempt. */
 export type Verdict =
@@ -46,13 +56,19 @@ export interface WorldOptions {
   readonly plantedBug?: PlantedBug | undefined;
   readonly takeover?: TakeoverTimes;
   readonly maxWindowRecords?: number;
+  /** Key `a` is in the first, `b` in the last. */
+  readonly partitions?: 1 | 2;
 }
 
 /** One life of one process. What it does after its death reaches nobody. */
 class Member {
   isAlive = true;
+  /** Lost its session and does not know it: what it does still lands. */
+  isGhost = false;
   /** Delivered in the present ownership. */
   readonly delivered = new Set<string>();
+  /** Its session ended and it does nothing at present. */
+  isAway = false;
   readonly driver: WorldDriver;
   readonly runtime: ConsumerRuntime;
 
@@ -96,13 +112,14 @@ class WorldDriver extends SimulatedDriver {
     const { world } = this.member;
     if (!this.member.isAlive) return new Promise(() => {});
     for (const at of offsets) {
-      if (!this.owns(at)) world.complain(`commit of ${at.topic}, which is not owned`);
+      if (!this.owns(at) && !this.member.isGhost && !this.member.isAway)
+        world.complain(`commit of ${at.topic}, which is not owned`);
     }
     const fate = world.commitFates.shift() ?? 'ok';
     if (fate === 'refused') throw new Error('REBALANCE_IN_PROGRESS');
     if (fate === 'slow') await sleep(world.clock, 400);
     if (!this.member.isAlive) return new Promise(() => {});
-    if (!offsets.every((at) => this.owns(at))) throw new Error('ILLEGAL_GENERATION');
+    if (!this.member.isGhost && !offsets.every((at) => this.owns(at))) throw new Error('ILLEGAL_GENERATION');
     const kept = offsets.filter(({ topic }) =>
       fate === 'only-main' ? topic === main.name : fate === 'only-retry' ? topic === retry.name : true,
     );
@@ -134,6 +151,7 @@ export class RetryWorld {
   readonly appendFates: AppendFate[] = [];
   readonly trace: string[] = [];
   private readonly records: Told[] = [];
+  private readonly offsets = new Map<string, number>();
   private readonly settledRecords = new Set<string>();
   /** Not before, by the newest copy that is in the retry topic. */
   private readonly due = new Map<string, number>();
@@ -141,6 +159,10 @@ export class RetryWorld {
   private readonly last = new Map<string, number>();
   repeats = 0;
   parked = 0;
+  /** Dead letters, and those of them that were redriven and not settled again. */
+  private readonly dead = new Set<string>();
+  private readonly redriven = new Set<string>();
+  private readonly awaited = new Set<string>();
   private member: Member;
 
   constructor(
@@ -152,8 +174,16 @@ export class RetryWorld {
 
   async start(): Promise<void> {
     await this.member.runtime.start();
-    await this.member.driver.assign(pair);
+    await this.member.driver.assign(this.pairs);
     await settled();
+  }
+
+  private get pairs(): TopicPartition[] {
+    return pairsOf(this.options.partitions ?? 1);
+  }
+
+  private partitionOf(key: string): number {
+    return key === 'b' && this.options.partitions === 2 ? 1 : 0;
   }
 
   complain(text: string): void {
@@ -163,20 +193,41 @@ export class RetryWorld {
 
   // ---- steps
 
-  append(key: string): void {
+  /** @param gap offsets that compaction or a control record took. */
+  append(key: string, gap = 0): void {
     const index = this.records.length;
     this.records.push({ key, index });
-    const offset = this.broker.append({ topic: main.name, partition: 0 }, key, `${key}:${index}`);
+    const at = { topic: main.name, partition: this.partitionOf(key) };
+    const offset = this.broker.append(at, key, `${key}:${index}`, gap);
+    this.offsets.set(`${key}:${index}`, offset);
     this.trace.push(`append ${key}${index} at ${offset}`);
+  }
+
+  /** An operator sends the oldest dead letter through its chain again. */
+  redrive(): void {
+    const id = [...this.dead].find((one) => !this.redriven.has(one));
+    if (id === undefined) return;
+    this.redriven.add(id);
+    this.awaited.add(id);
+    const partition = this.partitionOf(id.charAt(0));
+    const offset = this.broker.append({ topic: retry.name, partition }, id.charAt(0), id, 0, {
+      [originHeaders.topic]: main.name,
+      [originHeaders.partition]: String(partition),
+      [originHeaders.offset]: String(this.offsets.get(id)),
+      [redriveHeaders.id]: `job-${id}`,
+      [redriveHeaders.count]: '1',
+    });
+    this.trace.push(`REDRIVE ${id} at retry@${offset}`);
   }
 
   async fetch(max: number): Promise<void> {
     this.member.driver.fetch(max);
     await settled();
     const { maxWindowRecords = 5 } = this.options;
-    const owner = this.member.runtime.snapshot().partitions.find(({ topic }) => topic === retry.name);
-    if (owner && owner.windowRecords > maxWindowRecords + max)
-      this.complain(`memory: ${owner.windowRecords} parked values`);
+    for (const { topic, windowRecords } of this.member.runtime.snapshot().partitions) {
+      if (topic === retry.name && windowRecords > maxWindowRecords + max)
+        this.complain(`memory: ${windowRecords} parked values`);
+    }
   }
 
   async advance(ms: number): Promise<void> {
@@ -204,9 +255,49 @@ export class RetryWorld {
     await this.start();
   }
 
+  /** As `loseSession`, but the former owner goes on for a while: attempts, appends and commits of it land beside the new one. */
+  async haunt(): Promise<void> {
+    this.trace.push('SESSION LOST UNAWARES');
+    const { member } = this;
+    member.isGhost = true;
+    member.driver.sessionEnds = this.clock.now() + unawareMs;
+    this.clock.after(unawareMs, () => {
+      member.isGhost = false;
+      member.driver.forget();
+      member.runtime.onAssigned({ partitions: [], isUnbroken: false });
+    });
+    this.member = new Member(this);
+    await this.start();
+  }
+
+  /** The partition goes to another member, which acts, and comes back to one that noticed nothing but the missed generation. */
+  async awayAndUsed(): Promise<void> {
+    this.trace.push('AWAY, USED BY ANOTHER');
+    const { member } = this;
+    member.driver.forget();
+    member.driver.sessionEnds = this.clock.now();
+    member.isAway = true;
+    this.member = new Member(this);
+    await this.start();
+    for (let i = 0; i < 6; i++) {
+      await this.advance(2_500);
+      await this.fetch(10);
+    }
+    const leaving = this.member.driver.assign([], false);
+    await this.clock.advance(8_000);
+    await leaving;
+    this.member.isAlive = false;
+    this.trace.push('AND BACK');
+    this.member = member;
+    await this.rebalance(false);
+    member.isAway = false;
+    member.driver.heartbeat(Number.POSITIVE_INFINITY);
+    await settled();
+  }
+
   async rebalance(isUnbroken: boolean): Promise<void> {
     this.trace.push(isUnbroken ? 'REBALANCE, kept' : 'REBALANCE, away and back');
-    const joining = this.member.driver.assign(pair, isUnbroken);
+    const joining = this.member.driver.assign(this.pairs, isUnbroken);
     await this.clock.advance(8_000);
     await joining;
     if (!isUnbroken) this.member.delivered.clear();
@@ -240,7 +331,7 @@ export class RetryWorld {
   private isQuiet = false;
 
   private isDone(): boolean {
-    return this.settledRecords.size === this.records.length && this.isCommitted();
+    return this.settledRecords.size === this.records.length && this.awaited.size === 0 && this.isCommitted();
   }
 
   private isCommitted(): boolean {
@@ -253,6 +344,7 @@ export class RetryWorld {
     const missing = this.records.filter(({ key, index }) => !this.settledRecords.has(`${key}:${index}`));
     const isCommitted = this.isCommitted();
     for (const { key, index } of missing) this.complain(`${isCommitted ? 'lost' : 'stuck'}: ${key}${index}`);
+    for (const id of this.awaited) this.complain(`${isCommitted ? 'lost' : 'stuck'}: redriven ${id}`);
     if (missing.length === 0 && !this.isDone()) this.complain('stuck: settled and never committed');
     for (const [key, index] of this.last) {
       if (this.options.ordering !== 'none' && index !== this.newest.get(key))
@@ -279,7 +371,8 @@ export class RetryWorld {
 
   async send(record: OutgoingRecord, member: Member): Promise<RecordPosition> {
     if (!member.isAlive) return new Promise(() => {});
-    if (record.topic === dead.name) return { topic: record.topic, partition: 0, offset: 0n };
+    const partition = record.partition ?? 0;
+    if (record.topic === dead.name) return { topic: record.topic, partition, offset: 0n };
     const fate = this.appendFates.shift() ?? 'ok';
     if (fate === 'refused') throw new Error('NOT_ENOUGH_REPLICAS');
     // What is on its way lands even if the process dies meanwhile.
@@ -287,13 +380,14 @@ export class RetryWorld {
     const offset = this.land(record);
     if (!member.isAlive) return new Promise(() => {});
     if (fate === 'unseen') throw new Error('REQUEST_TIMED_OUT');
-    return { topic: record.topic, partition: 0, offset: BigInt(offset) };
+    return { topic: record.topic, partition, offset: BigInt(offset) };
   }
 
   private land(record: OutgoingRecord): number {
     const id = String(record.value);
     const headers = { ...record.headers };
-    const offset = this.broker.append({ topic: retry.name, partition: 0 }, String(record.key), id, 0, headers);
+    const at = { topic: retry.name, partition: record.partition ?? 0 };
+    const offset = this.broker.append(at, String(record.key), id, 0, headers);
     this.due.set(id, Number(headerText(headers, retryHeaders.dueMs)));
     this.parked += 1;
     this.trace.push(`${this.clock.now()} parked ${id} at retry@${offset}, due ${this.due.get(id)}`);
@@ -323,6 +417,8 @@ export class RetryWorld {
         return { to: 'gate', closedForMs: 15_000, failure: { ...aFailure, errorClass: 'throttled' } };
       case 'dead':
         this.settledRecords.add(id);
+        this.dead.add(id);
+        this.awaited.delete(id);
         return { to: 'deadLetter', failure: aFailure };
       default:
         this.noteDelivered(id, told, member);
@@ -332,7 +428,16 @@ export class RetryWorld {
 
   private noteDelivered(id: string, { key, index }: Told, member: Member): void {
     if (this.settledRecords.has(id)) this.repeats += 1;
-    if (this.options.ordering !== 'none' && member.delivered.has(id)) this.complain(`twice: ${id} in one ownership`);
+    // The first delivery after a redrive was asked for, whatever this owner delivered before.
+    const isAskedFor = this.awaited.has(id);
+    if (this.options.ordering !== 'none' && member.delivered.has(id) && !isAskedFor)
+      this.complain(`twice: ${id} in one ownership`);
+    // A redriven record comes after later ones: that is what was asked for.
+    if (this.redriven.has(id)) {
+      this.awaited.delete(id);
+      member.delivered.add(id);
+      return;
+    }
     const newest = this.newest.get(key) ?? -1;
     if (this.options.fence === 'lane' && index < newest) this.complain(`repeat after a later one: ${id}`);
     member.delivered.add(id);

@@ -11,6 +11,8 @@ export interface AppenderParts {
   readonly producer: Pick<RecordProducer, 'send'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** False: the group may have given the partition away, so nothing may be sent for now. */
+  readonly mayAct: () => boolean;
   readonly plantedBug?: PlantedBug;
 }
 
@@ -54,6 +56,10 @@ export class Appender {
     const { producer, retries, clock, plantedBug } = this.parts;
     const { signal } = entry.owner;
     for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      if (!this.parts.mayAct()) {
+        await sleep(clock, firstPauseMs, signal);
+        continue;
+      }
       try {
         const { offset } = await producer.send(parkedRecordOf(entry.record, retries.topic.name, facts));
         return Number(offset);

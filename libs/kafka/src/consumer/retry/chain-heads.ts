@@ -8,6 +8,7 @@ import { type Entry, type Lane, laneIn } from '../owned-partition.js';
 import { TimerHeap } from '../timer-heap.js';
 import type { ParkedCopy } from './parked-copy.js';
 import type { ParkedValues } from './parked-values.js';
+import { chainBlockOf } from './planted-gates.js';
 import type { ChainBlock, Fence, RetryPair } from './retry-pair.js';
 import type { PlantedBug } from './retry-rules.js';
 
@@ -65,7 +66,7 @@ export class ChainHeads {
   }
 
   private blockOf(pair: RetryPair, copy: ParkedCopy): ChainBlock | undefined {
-    return this.parts.plantedBug === 'no-chain-gate' ? undefined : pair.chainBlock(copy, this.parts.fence);
+    return chainBlockOf(pair, copy, this.parts.fence, this.parts.plantedBug);
   }
 
   private mustWait(pair: RetryPair, copy: ParkedCopy): boolean {

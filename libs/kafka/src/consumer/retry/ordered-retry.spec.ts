@@ -10,6 +10,8 @@ const huntedRuns = 10_000;
 const numRuns = Number(process.env.RUNS ?? 700);
 const seed = Number(process.env.SEED ?? 20_261_122);
 
+const replay = `RUNS=${numRuns} SEED=${seed} vitest run --project unit ordered-retry`;
+
 type Profile = keyof typeof histories;
 
 async function hold(profile: Profile, options: WorldOptions): Promise<{ parked: number }> {
@@ -18,7 +20,8 @@ async function hold(profile: Profile, options: WorldOptions): Promise<{ parked: 
     fc.asyncProperty(histories[profile], async (history) => {
       const world = await play(history, options);
       seen.parked += world.parked;
-      if (world.complaints.length > 0) throw new Error(`${world.complaints.join('\n')}\n\n${world.trace.join('\n')}`);
+      if (world.complaints.length > 0)
+        throw new Error(`${world.complaints.join('\n')}\n\n${world.trace.join('\n')}\n\nreplay: ${replay}`);
     }),
     { numRuns, seed },
   );
@@ -45,6 +48,8 @@ describe('ordered retry, simulated', () => {
     ['plain', { fence: 'lane' }],
     ['crowded', { fence: 'lane' }],
     ['crowded', { ordering: 'none' }],
+    ['plain', { fence: 'cross', partitions: 2 }],
+    ['crowded', { fence: 'lane', partitions: 2 }],
   ])('keeps every promise whatever happens: %s, %o', { timeout: 120_000 }, async (profile, options) => {
     const { parked } = await hold(profile, options);
     expect(parked).toBeGreaterThan(numRuns / 2);
@@ -62,6 +67,12 @@ describe('ordered retry, simulated', () => {
     ['lock-when-fetched', 'plain', 'cross', /order|lost/],
     ['commit-one-too-far', 'plain', 'cross', /lost|stuck/],
     ['due-forgotten', 'plain', 'cross', /early/],
+    ['own-gate', 'crowded', 'cross', /order|stale end/],
+    ['own-gate-ghost', 'crowded', 'cross', /order|stale end/],
+    ['late-gate', 'plain', 'lane', /twice|repeat|stale end|order/],
+    ['map-lost', 'plain', 'cross', /stale end|twice/],
+    ['ends-first', 'plain', 'cross', /order|lost|stale end/],
+    ['state-kept', 'plain', 'cross', /stale end|lost|order|twice/],
   ])('finds the planted bug %s', { timeout: 60_000 }, async (plantedBug, profile, fence, complaint) => {
     const complaints = await complaintsOf(profile, { plantedBug, fence });
     expect(complaints.join('\n')).toMatch(complaint);

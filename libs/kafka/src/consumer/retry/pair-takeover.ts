@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../../connection/clock.js';
 import { errorFields, type Logger } from '../../connection/logger.js';
 import type { Committer } from '../committer.js';
-import { type ConsumerDriver, type OffsetCommit, partitionName } from '../consumer-driver.js';
+import { type ConsumerDriver, type OffsetCommit, partitionName, type TopicOffsets } from '../consumer-driver.js';
 import type { OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
 import type { TakeoverTimes } from '../runtime-options.js';
@@ -37,6 +37,9 @@ const pollMs = 500;
 
 /** Rules 1 to 3: from being assigned to being open. */
 export class PairTakeover {
+  /** Only with the planted bug. */
+  private endsBefore: TopicOffsets[] | undefined;
+
   constructor(private readonly parts: PairTakeoverParts) {}
 
   /** @throws SeparatedPartitions */
@@ -55,6 +58,7 @@ export class PairTakeover {
   /** Ends when all are taken, given up or lost. */
   async take(pairs: readonly RetryPair[]): Promise<void> {
     const wait = new TakeoverWait(this.parts.clock, this.parts.takeover);
+    if (this.parts.plantedBug === 'ends-first') this.endsBefore = await this.readEnds();
     for (let waiting = pairs; ; ) {
       waiting = waiting.filter((pair) => pair.isOwned && pair.scanEnd === undefined);
       if (waiting.length === 0 || this.parts.stopping.aborted) return;
@@ -85,16 +89,20 @@ export class PairTakeover {
     const ready = waiting.filter((pair) => wait.isOver(readAtMs, positionsOf(pair, committed)));
     if (ready.length === 0) return;
     // Never the other way round: what was parked before a position was committed is below the end read after it.
-    const ends = await driver.offsets(topics);
+    const ends = this.endsBefore ?? (await this.readEnds());
     const restoredPairs = ready.filter((pair) => this.restore(pair, positionsOf(pair, committed), ends));
     await this.announce(restoredPairs, committed);
     for (const pair of restoredPairs) if (pair.isOwned) this.open(pair);
   }
 
+  private readEnds(): Promise<TopicOffsets[]> {
+    return this.parts.driver.offsets([this.parts.mainTopic, this.parts.retryTopic]);
+  }
+
   private restore(pair: RetryPair, positions: PairPositions, ends: Parameters<typeof restorePair>[2]): boolean {
     if (!pair.isOwned) return false;
     try {
-      restorePair(pair, positions, ends);
+      restorePair(pair, positions, ends, this.parts.plantedBug === 'map-lost');
       return true;
     } catch (error) {
       pair.scanEnd = Number.POSITIVE_INFINITY;
@@ -122,6 +130,7 @@ export class PairTakeover {
 
   private open(pair: RetryPair): void {
     const { main, retry } = pair;
+    pair.isOpen = true;
     this.parts.pauses.add(main, 'scanning');
     this.parts.pauses.remove(main, 'loading');
     this.parts.pauses.remove(retry, 'loading');

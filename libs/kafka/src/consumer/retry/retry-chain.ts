@@ -41,6 +41,8 @@ export interface RetryChainParts {
   /** There is something new to commit. */
   readonly noteProgress: (owner: OwnedPartition) => void;
   readonly noteIdle: () => void;
+  /** False: the group may have given the partition away. */
+  readonly mayAct: () => boolean;
   readonly plantedBug?: PlantedBug;
 }
 

@@ -29,6 +29,8 @@ export class RetryPair implements PairedPartitions {
   /** The scan ends here; undefined before the positions were read. */
   scanEnd: number | undefined;
   isScanned = false;
+  /** Its positions are known and nobody else acts: retry is read. */
+  isOpen = false;
   /** One past the highest acknowledged append. */
   appendedEnd = 0;
 
@@ -63,13 +65,18 @@ export class RetryPair implements PairedPartitions {
 
   /** Rules 10 and 11 for the head of the chain; undefined: it may be attempted. */
   chainBlock({ origin, lane }: ParkedCopy, fence: Fence): ChainBlock | undefined {
-    if ((this.main.tracker?.knownEnd ?? 0) <= origin) return 'main-unread';
+    if (this.isUnread(origin)) return 'main-unread';
     if (this.firstUnfinishedInMain(lane) <= origin) return 'main-unfinished';
     const isBlocked = this.finishes.of(lane).some((finish) => {
       if (!finish.isRetry) return finish.origin <= origin;
       return finish.origin === origin || (fence === 'lane' && finish.origin < origin);
     });
     return isBlocked ? 'uncommitted' : undefined;
+  }
+
+  /** Main was not read past the origin. */
+  isUnread(origin: number): boolean {
+    return (this.main.tracker?.knownEnd ?? 0) <= origin;
   }
 
   /** An attempt or an append of the lane is under way, in main or in retry: late copies wait. */

@@ -13,7 +13,13 @@ export type PlantedBug =
   | 'no-ack'
   | 'lock-when-fetched'
   | 'commit-one-too-far'
-  | 'due-forgotten';
+  | 'due-forgotten'
+  | 'own-gate'
+  | 'own-gate-ghost'
+  | 'late-gate'
+  | 'map-lost'
+  | 'ends-first'
+  | 'state-kept';
 
 /** Default limits of the former owner's acts; the sum is the takeover wait. */
 export const defaultTakeover = { attemptMs: 5_000, appendMs: 3_000, marginMs: 2_000 } as const;

@@ -63,23 +63,33 @@ export function positionsOf(pair: RetryPair, committed: ReadonlyMap<string, Comm
 
 /**
  * Sets both trackers and the end of the scan. The ends are read after the positions.
+ * @param ignoresMaps a planted bug.
  * @throws UnreadableCompletionMap
  */
-export function restorePair(pair: RetryPair, { main, retry }: PairPositions, ends: readonly TopicOffsets[]): void {
+export function restorePair(
+  pair: RetryPair,
+  { main, retry }: PairPositions,
+  ends: readonly TopicOffsets[],
+  ignoresMaps = false,
+): void {
   const rangeOf = (at: OwnedPartition) => ends.find((one) => partitionName(one) === partitionName(at));
-  const mainTracker = restored(main, rangeOf(pair.main));
+  const mainTracker = restored(main, rangeOf(pair.main), ignoresMaps);
   const retryRange = rangeOf(pair.retry);
-  const retryTracker = restored(retry, retryRange);
+  const retryTracker = restored(retry, retryRange, ignoresMaps);
   pair.main.tracker = mainTracker;
   pair.retry.tracker = retryTracker;
   pair.scanEnd = retryRange?.high ?? 0;
 }
 
-function restored(committed: CommittedOffset | undefined, range: TopicOffsets | undefined): PartitionTracker {
+function restored(
+  committed: CommittedOffset | undefined,
+  range: TopicOffsets | undefined,
+  ignoresMap: boolean,
+): PartitionTracker {
   const low = range?.low ?? 0;
   if (committed?.offset === undefined) return new PartitionTracker(low);
   const { finished } = decodeCompletionMap(committed.offset, committed.metadata);
-  const tracker = new PartitionTracker(committed.offset, finished);
+  const tracker = new PartitionTracker(committed.offset, ignoresMap ? [] : finished);
   // Below it nothing exists any more, so it need not be waited for.
   tracker.noteFetchedUpTo(low);
   return tracker;
