@@ -11,8 +11,11 @@ import { OpenLoad } from './load.js';
 const integrations = join(repositoryRoot(), 'bench/e2e/integrations');
 const ledgerGroup = 'audit-logger';
 
-/** The limit on one sender is no part of what is measured. */
-const extraEnv: Readonly<Record<string, Readonly<Record<string, string>>>> = { ingress: { CONNECTION_RATE: '0' } };
+/** Limits that protect senders and endpoints are no part of what is measured; connections.yaml has the endpoints' own. */
+const extraEnv: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ingress: { CONNECTION_RATE: '0' },
+  'connector-http': { CONCURRENCY: '512' },
+};
 
 /** All services of a deployment with one destination. */
 function plans(): ServicePlan[] {
