@@ -5,6 +5,7 @@ import {
   type ObservedBudget,
   readRateHeaders,
 } from '@tributary/domain';
+import { AttemptLimit } from './attempt-limit.js';
 import {
   acceptsType,
   type DestinationConnection,
@@ -56,17 +57,21 @@ export async function deliver<S extends SettingsShape>(
   const made = await messageOf(operation, operationName, request);
   if (!made.ok) return untranslatable(made.code, made.reason);
   const { settings, secrets } = connection;
-  // The attempt is over when its time is, whatever the client or the definition does with the signal.
-  const within = AbortSignal.any([signal, AbortSignal.timeout(destination.limits.timeoutMs)]);
-  const context = { settings, secrets, deliveryId, attempt, nowMs, signal: within };
   const { timeoutMs } = destination.limits;
+  // The attempt is over when its time is, whatever the client or the definition does with the signal.
+  const limit = new AttemptLimit(signal, timeoutMs);
+  const context = { settings, secrets, deliveryId, attempt, nowMs, signal: limit.signal };
   let budget: ObservedBudget | undefined;
   const read = (result: HttpResult) => {
     budget = budgetIn(result, destination, nowMs) ?? budget;
     return result;
   };
-  const outcome = await operation.send(timedBy(request.http, timeoutMs, within, read), made.message, context);
-  return { stage: 'send', outcome: redactedOutcome(outcome, secrets), ...(budget && { budget }) };
+  try {
+    const outcome = await operation.send(timedBy(request.http, timeoutMs, limit.signal, read), made.message, context);
+    return { stage: 'send', outcome: redactedOutcome(outcome, secrets), ...(budget && { budget }) };
+  } finally {
+    limit.end();
+  }
 }
 
 function budgetIn<S extends SettingsShape>(

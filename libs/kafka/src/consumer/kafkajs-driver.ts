@@ -29,6 +29,8 @@ export interface KafkaJsDriverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxBytesPerPartition?: number;
+  /** A fetch is answered when the broker has so many, or after `maxWaitMs`. */
+  readonly minBytes?: number;
   /** The same partition number of all topics goes to one member, which keeps it. All members of the group must say so. */
   readonly pairsTopics?: boolean;
 }
@@ -63,7 +65,7 @@ export class KafkaJsDriver implements ConsumerDriver {
       heartbeatInterval: heartbeatIntervalMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       maxWaitTimeInMs: maxWaitMs,
-      minBytes: 1,
+      minBytes: options.minBytes ?? 1,
       maxBytesPerPartition: options.maxBytesPerPartition ?? defaultMaxBytesPerPartition,
       allowAutoTopicCreation: false,
       partitionAssigners: [

@@ -27,6 +27,8 @@ export interface ConsumeOptions {
   readonly maxWindowRecords?: number;
   /** Bytes of one partition in memory, above which it is not fetched. Default 8 MiB. */
   readonly maxWindowBytes?: number;
+  /** A fetch waits for so many bytes, though never longer than 250 ms: fewer requests and larger batches. Default 1: nothing waits. */
+  readonly gatherBytes?: number;
   /** `none`: records of one lane run at the same time too. Default `key`. */
   readonly ordering?: 'key' | 'none';
   readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);

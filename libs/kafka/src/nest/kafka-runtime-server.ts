@@ -114,6 +114,7 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
       clock,
       logger,
       pairsTopics: options.retries !== undefined,
+      ...(options.gatherBytes !== undefined && { minBytes: options.gatherBytes }),
     });
     return new ConsumerRuntime({
       driver,
