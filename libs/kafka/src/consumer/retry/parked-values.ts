@@ -1,5 +1,6 @@
 import type { Logger } from '../../connection/logger.js';
 import type { ConsumerDriver, FetchedBatch } from '../consumer-driver.js';
+import type { PauseRegistry } from '../pause-registry.js';
 import type { FinishBook } from './finish-book.js';
 import type { ParkedCopy } from './parked-copy.js';
 import type { RetryPair } from './retry-pair.js';
@@ -7,6 +8,7 @@ import type { RetryPair } from './retry-pair.js';
 export interface ParkedValuesParts {
   readonly maxWindowRecords: number;
   readonly driver: Pick<ConsumerDriver, 'seek'>;
+  readonly pauses: Pick<PauseRegistry, 'remove'>;
   readonly logger: Logger;
   readonly book: FinishBook;
   /** The value of the copy is in memory. */
@@ -32,7 +34,16 @@ export class ParkedValues {
       return;
     }
     pair.wanted.add(copy.offset);
+    this.keepFetching(pair);
     if (pair.wanted.size === 1) this.parts.driver.seek(pair.retry, copy.offset);
+  }
+
+  /**
+   * A full completion map stops the reading of new records, not of those whose turn has come: only they make room in it. Called after
+   * each batch too, because one that could not be taken in pauses the partition again.
+   */
+  keepFetching({ wanted, retry }: RetryPair): void {
+    if (wanted.size > 0) this.parts.pauses.remove(retry, 'map');
   }
 
   hasRoom({ wanted, retry }: RetryPair): boolean {

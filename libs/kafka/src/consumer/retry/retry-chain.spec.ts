@@ -153,6 +153,27 @@ describe('RetryChain', () => {
     expect(at.fatal).toEqual([]);
   });
 
+  it('delivers what filled the retry topic', async () => {
+    let delivered = 0;
+    const at = await scene(async (_, { number }) => {
+      if (number > 1) delivered += 1;
+      return number > 1 ? { to: 'commit' } : { to: 'retry', delayMs: 7_200_000, failure: aFailure };
+    });
+    for (let i = 0; i < 15_000; i++) at.broker.append(p, `k${i}`, String(i));
+    await at.driver.assign([p, r]);
+    await settled();
+    const turns = async (count: number, ms: number) => {
+      for (let i = 0; i < count; i++) {
+        at.driver.fetch(1_000);
+        await at.clock.advance(ms);
+      }
+    };
+    await turns(60, 500);
+    expect(at.runtime.snapshot().pauses.map(({ reason }) => reason)).toContain('map');
+    for (let hours = 0; hours < 8 && delivered < 15_000; hours++) await turns(12, 300_000);
+    expect(delivered).toBe(15_000);
+  }, 60_000);
+
   it('is taken over at once after a clean end, although nothing was ever parked', async () => {
     const seen: string[] = [];
     const at = await scene(async (record) => {

@@ -206,6 +206,7 @@ export class RetryChain {
     );
     if (tracker.knownEnd !== before) noteProgress(retry);
     if (this.parts.pauses.has(retry, 'map')) this.parking.relieve(pair);
+    this.values.keepFetching(pair);
     return this.values.nextFetch(pair, batch, end);
   }
 
