@@ -74,7 +74,7 @@ describe('while Kafka is away', () => {
     const producer = new RecordProducer(client, { deadlineMs: 700 });
     const send = (value: string) => producer.send({ topic, key: 'k', value: Buffer.from(value) });
     await send('before');
-    kafka.freeze();
+    await kafka.freeze();
     const answers = await Promise.allSettled([
       send('in-flight'),
       eventually(() => producer.queued === 0).then(() => send('queued')),

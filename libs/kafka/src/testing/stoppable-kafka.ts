@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '@tributary/testing';
 import { type LocalStack, startLocalStack } from '../../../../tools/local-stack/index.js';
 
 /** A broker of its own that a test stops and starts again, on the same port and data. */
@@ -31,9 +34,12 @@ export class StoppableKafka {
     this.stack = undefined;
   }
 
-  /** The broker keeps its connections and answers nothing, until `resume`. */
-  freeze(): void {
-    this.stack?.processes.get('kafka')?.kill('SIGSTOP');
+  /** The broker keeps its connections and answers nothing, until `resume`. Resolves when it stands still: the signal takes its time. */
+  async freeze(): Promise<void> {
+    const broker = this.stack?.processes.get('kafka');
+    if (!broker) throw new Error('the broker is not running');
+    broker.kill('SIGSTOP');
+    await eventually(() => stateOf(broker.pid).startsWith('T'));
   }
 
   resume(): void {
@@ -44,6 +50,13 @@ export class StoppableKafka {
     await this.stop();
     await rm(this.dataDir, { recursive: true, force: true });
   }
+}
+
+/** `T`: stopped by a signal. */
+function stateOf(pid: number): string {
+  // A small image may have no `ps`.
+  if (existsSync('/proc/self/stat')) return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1) ?? '';
+  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).trim();
 }
 
 function freePort(): Promise<number> {
