@@ -133,7 +133,7 @@ export class RetryChain {
     const inMain = pair.main.lanes.get(lane);
     if (inMain) this.parts.scheduler.wake(inMain);
     this.heads.refresh(pair, lane);
-    if (this.values.hasRoom(pair)) for (const starved of takeAll(pair.waitForRoom)) this.heads.refresh(pair, starved);
+    this.feedStarved(pair);
     this.makeRoom(pair);
     this.parts.scheduler.dispatch();
   }
@@ -221,6 +221,15 @@ export class RetryChain {
     for (const lane of [...pair.index.laneKeys()]) this.heads.refresh(pair, lane);
     for (const lane of pair.main.lanes.values()) this.parts.scheduler.wake(lane);
     this.parts.scheduler.dispatch();
+  }
+
+  /** No more than there is room for: looking at each of ten thousand after each record would cost more than delivering them. */
+  private feedStarved(pair: RetryPair): void {
+    for (const starved of pair.waitForRoom) {
+      if (!this.values.hasRoom(pair)) return;
+      pair.waitForRoom.delete(starved);
+      this.heads.refresh(pair, starved);
+    }
   }
 
   // ---- permits
