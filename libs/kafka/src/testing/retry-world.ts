@@ -16,6 +16,7 @@ import type { ConsumeOptions, TakeoverTimes } from '../consumer/runtime-options.
 import { headerText, type IncomingRecord, type OutgoingRecord, type RecordPosition } from '../records.js';
 import { DeadLetterDesk } from './dead-letter-desk.js';
 import { aFailure } from './failures.js';
+import { places } from './places.js';
 import { silentLogger } from './silent-logger.js';
 import { SimulatedBroker, SimulatedDriver } from './simulated-driver.js';
 import { settled, VirtualClock } from './virtual-clock.js';
@@ -60,6 +61,8 @@ export interface WorldOptions {
   readonly maxWindowRecords?: number;
   /** Key `a` is in the first, `b` in the last. */
   readonly partitions?: 1 | 2;
+  /** All keys are of one account that has so many places, and waits above half a second count as long. Absent: each is an account. */
+  readonly places?: number;
   /** A dead letter of key `a` holds it; one of `b` does not. */
   readonly holds?: boolean;
 }
@@ -78,16 +81,25 @@ class Member {
 
   constructor(readonly world: RetryWorld) {
     this.driver = new WorldDriver(world.broker, this);
-    const { fence = 'cross', ordering = 'key', plantedBug, takeover, maxWindowRecords = 5 } = world.options;
+    const {
+      fence = 'cross',
+      ordering = 'key',
+      plantedBug,
+      takeover,
+      maxWindowRecords = 5,
+      places: few,
+    } = world.options;
     const options: ConsumeOptions = {
       group: 'tests',
       deadLetterTopic: dead,
       ordering,
       concurrency: 3,
       maxWindowRecords,
+      ...(few !== undefined && { gatePolicy: places(few), gateScope: () => 'account' }),
       retries: {
         topic: retry,
         fence,
+        ...(few !== undefined && { longerThanMs: 500 }),
         ...(takeover && { takeover }),
         ...(world.options.holds && { onDead: (account: string) => (account.endsWith(':a') ? 'hold' : 'continue') }),
       },

@@ -21,8 +21,12 @@ export interface ChainHeadsParts {
   readonly onReleased: (pair: RetryPair, copy: ParkedCopy) => void;
   readonly fence: Fence;
   readonly isOrdered: boolean;
+  readonly maxWindowRecords: number;
   readonly plantedBug: PlantedBug | undefined;
 }
+
+/** Lanes that one account may have waiting in memory for a place, out of the retry topic, however long that takes. */
+const queuePlacesIn = (maxWindowRecords: number): number => Math.max(1, Math.floor(maxWindowRecords / 32));
 
 /** Offers the head of each parked lane to the scheduler when its time has come, and notes what the others wait for. */
 export class ChainHeads {
@@ -58,7 +62,7 @@ export class ChainHeads {
   mayGo(pair: RetryPair, copy: ParkedCopy): boolean {
     if (pair.index.headOf(copy.lane) !== copy) return false;
     if (isHolding(copy) || copy.dueMs > this.parts.clock.now()) return false;
-    if (this.parts.scheduler.isClosed(copy.scope)) return false;
+    if (this.parts.scheduler.isShut(copy.scope)) return false;
     return !this.parts.isOrdered || this.blockOf(pair, copy) === undefined;
   }
 
@@ -92,13 +96,20 @@ export class ChainHeads {
       this.wakeAt(pair, copy);
       return true;
     }
-    if (scheduler.isClosed(copy.scope)) {
-      copy.gatedSinceMs ??= clock.now();
+    const isShut = scheduler.isShut(copy.scope);
+    if (isShut || !this.hasPlaceInQueue(pair, copy)) {
+      if (isShut) copy.gatedSinceMs ??= clock.now();
       const lanes = pair.waitForGate.get(copy.scope) ?? new Set();
       pair.waitForGate.set(copy.scope, lanes.add(copy.lane));
       return true;
     }
     return this.isBlocked(pair, copy);
+  }
+
+  /** One account that is slow must not fill the memory for what is parked. */
+  private hasPlaceInQueue(pair: RetryPair, { scope }: ParkedCopy): boolean {
+    const places = queuePlacesIn(this.parts.maxWindowRecords);
+    return this.parts.scheduler.queuedAt(scope, pair.retry, places) < places;
   }
 
   private isBlocked(pair: RetryPair, copy: ParkedCopy): boolean {

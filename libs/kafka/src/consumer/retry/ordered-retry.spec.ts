@@ -50,6 +50,8 @@ describe('ordered retry, simulated', () => {
     ['crowded', { ordering: 'none' }],
     ['plain', { fence: 'cross', partitions: 2 }],
     ['crowded', { fence: 'lane', partitions: 2 }],
+    ['crowded', { fence: 'cross', places: 1 }],
+    ['crowded', { fence: 'lane', places: 2, partitions: 2 }],
     ['deadly', { fence: 'cross', holds: true }],
     ['deadly', { fence: 'lane', holds: true, partitions: 2 }],
   ])('keeps every promise whatever happens: %s, %o', { timeout: 120_000 }, async (profile, options) => {

@@ -6,6 +6,7 @@ import { errorHeadersOf } from '../dead-letter.js';
 import type { KeyScheduler } from '../key-scheduler.js';
 import type { Entry, Lane, OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
+import type { RetryOptions } from '../runtime-options.js';
 import type { Appender } from './appender.js';
 import type { ChainHeads } from './chain-heads.js';
 import type { FinishBook } from './finish-book.js';
@@ -16,6 +17,8 @@ import type { PlantedBug } from './retry-rules.js';
 
 export interface ParkingParts {
   readonly group: string;
+  readonly retries: Pick<RetryOptions, 'longerThanMs'>;
+  readonly maxWindowRecords: number;
   /** Of the retry topic; undefined: nothing is deleted. */
   readonly retentionMs: number | undefined;
   readonly clock: Clock;
@@ -35,12 +38,16 @@ export interface ParkingParts {
 /** Appends of one lane at the same time. */
 const parkedAtOnce = 100;
 const renewedAtOnce = 100;
+/** A full window in which everything waits is looked at again: nothing else may happen in it for as long as an attempt lasts. */
+const lookAgainMs = 250;
 const firstRoomPauseMs = 1_000;
 const longestRoomPauseMs = 300_000;
 const throttledBefore: Failure = { errorClass: 'throttled', reason: 'the gate was closed' };
 
 /** Rules 8, 9 and 12: how records get into the retry topic, and stay there. */
 export class Parking {
+  private readonly looksAgain = new WeakSet<RetryPair>();
+
   constructor(private readonly parts: ParkingParts) {}
 
   /** Rule 8: a record whose attempt is over leaves main. */
@@ -116,6 +123,39 @@ export class Parking {
       }
       this.parkLane(pair, lane);
     }
+    this.parkQueues(pair);
+  }
+
+  /**
+   * An account whose places are all taken fills the window with what waits for one. Beyond what it can do before a wait counts as long, that
+   * leaves memory as behind a closed gate, so that others are read.
+   */
+  private parkQueues(pair: RetryPair): void {
+    const { scheduler, retries, maxWindowRecords, pauses } = this.parts;
+    // Those whose turn comes last leave first: they have longest to come back.
+    const spared = Math.floor(maxWindowRecords / 32);
+    const lanes = [...scheduler.queuedLongerThan(pair.main, retries.longerThanMs, spared)].reverse();
+    for (const lane of lanes) {
+      if (this.willHaveRoom(pair.main)) return;
+      if (!pair.canPark(parkedAtOnce)) {
+        this.relieve(pair);
+        return;
+      }
+      this.parkLane(pair, lane);
+    }
+    if (pauses.has(pair.main, 'window') && !this.willHaveRoom(pair.main)) this.lookAgain(pair);
+  }
+
+  private lookAgain(pair: RetryPair): void {
+    if (this.looksAgain.has(pair)) return;
+    this.looksAgain.add(pair);
+    const { scheduler } = this.parts;
+    this.parts.clock.after(lookAgainMs, () => {
+      this.looksAgain.delete(pair);
+      if (!pair.isOwned) return;
+      this.makeRoom(pair);
+      scheduler.dispatch();
+    });
   }
 
   /** Head-of-line rule for main: nearly all above the blocker is finished, and the map of what is finished is nearly full. */
