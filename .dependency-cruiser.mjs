@@ -64,6 +64,14 @@ export default {
       to: { path: `^${connectors}/` },
     },
     {
+      name: 'ledger-stands-alone',
+      severity: 'error',
+      comment:
+        'An auditor runs the verifier without our systems and reads all of it: it knows Node and itself. Pass the rest in.',
+      from: { path: '^libs/ledger/', pathNot: test },
+      to: { path: [ours, 'node_modules/'], pathNot: '^libs/ledger/' },
+    },
+    {
       name: 'no-framework-below-the-apps',
       severity: 'error',
       comment: 'These layers run without Kafka, Nest or a database, and are tested without them.',

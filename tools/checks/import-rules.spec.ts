@@ -94,6 +94,8 @@ const crimes: readonly (readonly [rule: string, file: string, text: string, to: 
     'node_modules/@nestjs/common/index.js',
   ],
   ['no-framework-below-the-apps', 'libs/sources/gusto/z.ts', "import '@tributary/kafka';", 'libs/kafka/src/index.ts'],
+  ['ledger-stands-alone', 'libs/ledger/src/x.ts', "import '@tributary/contracts';", 'libs/contracts/src/index.ts'],
+  ['ledger-stands-alone', 'libs/ledger/src/y.ts', "import 'pg';", 'node_modules/pg/index.js'],
   ['kafkajs-behind-libs-kafka', 'apps/router/src/y.ts', "import 'kafkajs';", 'node_modules/kafkajs/index.js'],
   ['kafkajs-behind-libs-kafka', 'tools/cli/x.ts', "await import('kafkajs');", 'node_modules/kafkajs/index.js'],
   ['database-behind-libs-persistence', 'apps/router/src/z.ts', "import 'pg';", 'node_modules/pg/index.js'],

@@ -8,8 +8,9 @@ function world(write: (entries: readonly LedgerEntry[]) => Promise<void>) {
   const codec = new MemoryCodec();
   const batches: number[][] = [];
   let rows = 0;
-  const stage = new LedgerStage({
+  const stage = new LedgerStage<readonly LedgerEntry[]>({
     codec,
+    prepare: async (entries) => entries,
     write: (entries) => {
       batches.push(entries.map(({ offset }) => Number(offset)));
       return write(entries);

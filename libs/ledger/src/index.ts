@@ -1,0 +1,1 @@
+export { type Json, type LedgerRow, leafHash, RowNotHashable, rowText } from './row.js';
