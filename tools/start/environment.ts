@@ -34,6 +34,8 @@ export interface EnvironmentOptions extends LocalStackOptions {
   /** Settings for every service. */
   readonly serviceEnv?: Readonly<Record<string, string>>;
   readonly plans?: readonly ServicePlan[];
+  /** Of each new topic that may have several, instead of the catalogue's number. */
+  readonly partitions?: number;
 }
 
 const readyWithinMs = 60_000;
@@ -68,7 +70,12 @@ async function startServices(stack: LocalStack, options: EnvironmentOptions): Pr
   const [sandbox] = await Promise.all([
     launcher.startSandbox(),
     untilGroupsWork(platform),
-    prepareCluster({ admin, registryUrl: stack.registry.url, databaseUrl: stack.postgres.url }),
+    prepareCluster({
+      admin,
+      registryUrl: stack.registry.url,
+      databaseUrl: stack.postgres.url,
+      partitions: options.partitions,
+    }),
   ]);
   say('starting the services');
   const services = await launcher.startAll(options.plans);

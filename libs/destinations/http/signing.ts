@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createSecretKey, type KeyObject, sign } from 'node:crypto';
 import { decodeBase64, hmacSha256 } from '@tributary/connector-kit';
 
 const symmetricPrefix = 'whsec_';
@@ -8,9 +8,23 @@ const seedBytes = 32;
 // The fixed start of a PKCS #8 Ed25519 key; the 32-byte seed follows.
 const pkcs8Start = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-type SigningKey = { readonly kind: 'v1'; readonly key: Buffer } | { readonly kind: 'v1a'; readonly key: KeyObject };
+type SigningKey = { readonly kind: 'v1' | 'v1a'; readonly key: KeyObject };
+
+// Making a key object costs more than signing with it. Bounded: keys come and go with connections.
+const keys = new Map<string, SigningKey>();
+const mostKeys = 1000;
 
 /** Undefined when the text is not a key that may be signed with. */
+function signingKey(text: string): SigningKey | undefined {
+  const known = keys.get(text);
+  if (known) return known;
+  const key = readKey(text);
+  if (!key) return undefined;
+  if (keys.size >= mostKeys) keys.clear();
+  keys.set(text, key);
+  return key;
+}
+
 function readKey(text: string): SigningKey | undefined {
   if (text.startsWith(privatePrefix)) {
     const bytes = decodeBase64(text.slice(privatePrefix.length));
@@ -21,7 +35,7 @@ function readKey(text: string): SigningKey | undefined {
   }
   if (!text.startsWith(symmetricPrefix)) return undefined;
   const key = decodeBase64(text.slice(symmetricPrefix.length));
-  return key && key.length >= 24 && key.length <= 64 ? { kind: 'v1', key } : undefined;
+  return key && key.length >= 24 && key.length <= 64 ? { kind: 'v1', key: createSecretKey(key) } : undefined;
 }
 
 export function problemOfSigningKey(text: string): string | undefined {
@@ -41,9 +55,9 @@ export interface Signed {
  * Value of `webhook-signature`: one signature by each active key, newest first, so that a receiver may change its key
  * while both are active. Undefined when one of the keys is not usable: signing with the rest would hide it.
  */
-export function signatureHeader({ id, timestamp, body }: Signed, keys: readonly string[]): string | undefined {
+export function signatureHeader({ id, timestamp, body }: Signed, secrets: readonly string[]): string | undefined {
   const text = Buffer.from(`${id}.${timestamp}.${body}`);
-  const signatures = keys.map((key) => signatureBy(readKey(key), text));
+  const signatures = secrets.map((secret) => signatureBy(signingKey(secret), text));
   return signatures.length === 0 || signatures.includes(undefined) ? undefined : signatures.join(' ');
 }
 

@@ -11,13 +11,15 @@ export interface Cluster {
   readonly admin: TopicAdmin;
   readonly registryUrl: string;
   readonly databaseUrl: string;
+  /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
+  readonly partitions?: number | undefined;
 }
 
 /** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */
-export async function prepareCluster({ admin, registryUrl, databaseUrl }: Cluster): Promise<void> {
+export async function prepareCluster({ admin, registryUrl, databaseUrl, partitions }: Cluster): Promise<void> {
   const schemas = new SchemaAdmin({ registryUrl });
   await Promise.all([
-    admin.plan(allTopics()).then((plan) => admin.apply(plan)),
+    admin.plan(allTopics(), partitions === undefined ? {} : { partitions }).then((plan) => admin.apply(plan)),
     schemas.plan(encodedTopics()).then((steps) => schemas.apply(steps)),
     migrate(databaseUrl),
   ]);

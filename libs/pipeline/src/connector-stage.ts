@@ -163,7 +163,11 @@ export class ConnectorStage {
     durationMs: number,
   ): void {
     if (wasSent) this.ports.onAttempt(outcome.kind, durationMs);
-    this.ports.logger.info(
+    const { logger } = this.ports;
+    // The ledger has every delivery; a line for each that went well would cost more than its signature.
+    const write = outcome.kind === 'delivered' ? logger.debug : logger.info;
+    write.call(
+      logger,
       {
         tenant: event.tenant,
         event: event.id,

@@ -18,8 +18,9 @@ export interface CompactedTopicReaderOptions {
 }
 
 const retryPauseMs = 500;
-const maxWaitMs = 250;
-const emptyFetchesAtEnd = 4;
+/** Every service has two to four of these readers, so short waits would be most of an idle broker's requests. Bounds how long `stop` takes. */
+const maxWaitMs = 500;
+const emptyFetchesAtEnd = 2;
 
 /**
  * Reads a compacted topic of one partition from its beginning, then follows it. The group is thrown away, so each process reads

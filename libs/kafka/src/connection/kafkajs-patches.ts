@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
+import { spaceFetches } from './kafkajs-fetch-spacing.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
@@ -20,6 +21,7 @@ export function applyKafkaJsPatches(): void {
   stopIdleTimer();
   registerZstd();
   encodeRecordsInOnePass();
+  spaceFetches();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when
