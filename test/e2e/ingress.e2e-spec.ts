@@ -252,7 +252,7 @@ describe('what only some sources have', () => {
 function storyOf(eventId: string) {
   return eventually(
     async () => {
-      const rows = await system.query('SELECT * FROM ledger.fact WHERE event_id = $1 ORDER BY occurred_at', [eventId]);
+      const rows = await system.facts('SELECT * FROM ledger.fact WHERE event_id = $1 ORDER BY occurred_at', [eventId]);
       if (rows.length === 0) throw new Error('nothing yet');
       return rows;
     },

@@ -312,7 +312,7 @@ describe('a delivery that is refused', () => {
     const http = report.destinations.find(({ destination }: { destination: string }) => destination === 'http');
     expect(http).toMatchObject({ discarded: 1, dead: 0, waiting: 0 });
     expect(http.planned).toBe(http.delivered + http.discarded);
-    const acts = await system.query<Fact>(
+    const acts = await system.facts<Fact>(
       `SELECT * FROM ledger.fact WHERE action IN ('redriven', 'discarded') ORDER BY occurred_at`,
     );
     expect(acts.map(({ action, actor, reason }) => [action, actor, reason])).toEqual([
@@ -479,7 +479,7 @@ describe('a commit that nobody can read', () => {
     );
     const fact = await eventually(
       async () => {
-        const [row] = await system.query<Fact>(`SELECT * FROM ledger.fact WHERE action = 'offsets-accepted'`);
+        const [row] = await system.facts<Fact>(`SELECT * FROM ledger.fact WHERE action = 'offsets-accepted'`);
         if (!row) throw new Error('it is not in the ledger');
         return row;
       },

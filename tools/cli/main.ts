@@ -6,6 +6,7 @@ import { addGroupCommands } from './commands/groups.js';
 import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
 import { addLanesCommand } from './commands/lanes.js';
+import { addLedgerCommands } from './commands/ledger.js';
 import { addProofCommands } from './commands/prove.js';
 import { addSecretCommands } from './commands/secrets.js';
 
@@ -21,6 +22,7 @@ addDeadLetterCommands(program);
 addClusterCommands(program);
 addGroupCommands(program);
 addLanesCommand(program);
+addLedgerCommands(program);
 addSecretCommands(program);
 addHealthCommand(program);
 

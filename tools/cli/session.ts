@@ -1,14 +1,20 @@
 import { userInfo } from 'node:os';
-import { databaseSettings, kekSettings, platformSettings, readSettings } from '@tributary/config';
+import {
+  databaseSettings,
+  kekSettings,
+  optionalLedgerKeySettings,
+  platformSettings,
+  readSettings,
+} from '@tributary/config';
 import { SchemaAdmin, TopicAdmin } from '@tributary/kafka';
-import { Database } from '@tributary/persistence';
+import { Database, type OpenDataKeys, openDataKeys, PersonalReader } from '@tributary/persistence';
 import { connectPlatform, openSecrets, type Platform } from '@tributary/runtime';
 import { createLogger, type Logger } from '@tributary/telemetry';
 
 /** Connections of one command, opened when first asked for and closed at its end. */
 export class Session {
   private readonly closing: Array<() => Promise<void>> = [];
-  private opened: { platform?: Platform; admin?: TopicAdmin; database?: Database } = {};
+  private opened: { platform?: Platform; admin?: TopicAdmin; database?: Database; held?: OpenDataKeys } = {};
   readonly logger: Logger;
   /** Who acts, for the audit trail. */
   readonly actor: string;
@@ -66,6 +72,27 @@ export class Session {
       this.closing.push(() => database.close());
     }
     return this.opened.database;
+  }
+
+  /** Undefined without LEDGER_KEYS_FILE: what is personal in the ledger stays locked. */
+  get heldKeys(): OpenDataKeys | undefined {
+    const { ledgerKeysFile, keysDatabaseUrl } = readSettings(optionalLedgerKeySettings);
+    if (!this.opened.held && ledgerKeysFile !== undefined) {
+      const held = openDataKeys({
+        databaseUrl: this.databaseUrl,
+        keysDatabaseUrl,
+        keysFile: ledgerKeysFile,
+        applicationName: 'tributary-cli',
+        onIdleError: (error) => this.logger.warn({ error }, 'key-database.connection-lost'),
+      });
+      this.opened.held = held;
+      this.closing.push(() => held.close());
+    }
+    return this.opened.held;
+  }
+
+  get personal(): PersonalReader | undefined {
+    return this.heldKeys && new PersonalReader(this.heldKeys.dataKeys);
   }
 
   get secrets(): ReturnType<typeof openSecrets> {

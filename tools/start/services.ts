@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SealingKey } from '@tributary/config';
+import { LedgerKeys } from '@tributary/persistence';
 import { registry } from '@tributary/registry';
 import type { LocalStack, SupervisedProcess } from '../local-stack/index.js';
 import { freePorts, repositoryRoot } from '../local-stack/index.js';
@@ -76,10 +77,15 @@ export const nodeFlags = ['--max-semi-space-size=8', '--heap-growing-percent=100
 /** Starts services as supervised processes of their own; they end with this process, however it ends. */
 export class ServiceLauncher {
   private readonly kekFile: string;
+  private readonly ledgerKeysFile: string;
 
   constructor(private readonly options: LaunchOptions) {
     this.kekFile = join(options.stack.dataDir, 'kek');
     writeFileSync(this.kekFile, SealingKey.generate(), { mode: 0o600 });
+    this.ledgerKeysFile = join(options.stack.dataDir, 'ledger-keys');
+    // Kept with the data folder: with other keys, what its ledger has of people could not be read again.
+    if (!existsSync(this.ledgerKeysFile))
+      writeFileSync(this.ledgerKeysFile, LedgerKeys.generate('development'), { mode: 0o600 });
   }
 
   /** The environment that every service has: where the stack is, and the demo's secrets. */
@@ -92,6 +98,7 @@ export class ServiceLauncher {
       HOST: '127.0.0.1',
       TRACE_RATIO: '1',
       TRIBUTARY_KEK_FILE: this.kekFile,
+      LEDGER_KEYS_FILE: this.ledgerKeysFile,
       ...secrets,
       ...env,
     };

@@ -1,4 +1,4 @@
-import { Database, Ledger } from '@tributary/persistence';
+import { Database, Ledger, openDataKeys } from '@tributary/persistence';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
 import { AuditLoggerModule } from './audit-logger.module.js';
 import { auditLoggerSettings } from './settings.js';
@@ -17,7 +17,13 @@ await runService({
       maxConnections: 2,
       onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
     });
-    const ledger = new Ledger(database);
+    const held = openDataKeys({
+      ...settings,
+      keysFile: settings.ledgerKeysFile,
+      applicationName: 'tributary-audit-logger',
+      onIdleError: (error) => logger.warn({ error }, 'key-database.connection-lost'),
+    });
+    const ledger = new Ledger({ database, dataKeys: held.dataKeys });
     // The partition of the next month exists before its first row: creating it then would hold a batch back.
     const prepare = () =>
       ledger.prepare(Date.now()).catch((error: Error) => logger.warn({ error }, 'ledger.month-not-prepared'));
@@ -34,7 +40,7 @@ await runService({
     return startConsumerApp(context, {
       platform,
       module,
-      closeAfter: [async () => clearInterval(preparing), () => database.close()],
+      closeAfter: [async () => clearInterval(preparing), () => database.close(), () => held.close()],
     });
   },
 });

@@ -47,6 +47,27 @@ export const kekSettings = {
   ),
 } as const;
 
+/** Where the ledger's personal data gets its keys. */
+const keysDatabaseSetting = optionalText(
+  'KEYS_DATABASE_URL',
+  "PostgreSQL database of the data keys that the ledger's personal fields are encrypted under; absent: a database beside the ledger's, named after it with _keys at the end. In production a server of its own.",
+  { secret: true },
+);
+const ledgerKeysHelp =
+  "File with the ledger's keys, one `<id> <64 hex digits>` a line: `index` for the blind indexes, the others wrap data keys, newest first. `tributary ledger new-keys` prints one.";
+
+/** For services that write the ledger. */
+export const ledgerKeySettings = {
+  keysDatabaseUrl: keysDatabaseSetting,
+  ledgerKeysFile: text('LEDGER_KEYS_FILE', ledgerKeysHelp),
+} as const;
+
+/** For those that read it, and can do without what is personal. */
+export const optionalLedgerKeySettings = {
+  keysDatabaseUrl: keysDatabaseSetting,
+  ledgerKeysFile: optionalText('LEDGER_KEYS_FILE', ledgerKeysHelp),
+} as const;
+
 export const databaseSettings = {
   databaseUrl: text('DATABASE_URL', 'PostgreSQL, as postgres://user:password@host:port/database.', { secret: true }),
 } as const;

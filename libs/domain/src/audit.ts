@@ -290,6 +290,7 @@ export interface OperatedFacts extends Who {
   readonly eventSource?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
+  readonly subject?: string | undefined;
   readonly origin?: Coordinates | undefined;
   /** What makes two operations of the same kind on the same thing different: a version, a redrive id. */
   readonly identity: string;

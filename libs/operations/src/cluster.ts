@@ -1,6 +1,6 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import { SchemaAdmin, type TopicAdmin } from '@tributary/kafka';
-import { migrate } from '@tributary/persistence';
+import { defaultKeysUrl, migrate, prepareKeyDatabase } from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 
 /** Topics that something is encoded for. Delivery, retry and dead-letter topics carry bytes that were encoded for another. */
@@ -13,14 +13,18 @@ export interface Cluster {
   readonly databaseUrl: string;
   /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
   readonly partitions?: number | undefined;
+  /** Of the data keys; absent: beside the ledger's. */
+  readonly keysDatabaseUrl?: string;
 }
 
 /** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */
-export async function prepareCluster({ admin, registryUrl, databaseUrl, partitions }: Cluster): Promise<void> {
+export async function prepareCluster(cluster: Cluster): Promise<void> {
+  const { admin, registryUrl, databaseUrl, partitions, keysDatabaseUrl } = cluster;
   const schemas = new SchemaAdmin({ registryUrl });
   await Promise.all([
     admin.plan(allTopics(), partitions === undefined ? {} : { partitions }).then((plan) => admin.apply(plan)),
     schemas.plan(encodedTopics()).then((steps) => schemas.apply(steps)),
     migrate(databaseUrl),
+    prepareKeyDatabase(keysDatabaseUrl ?? defaultKeysUrl(databaseUrl)),
   ]);
 }

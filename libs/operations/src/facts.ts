@@ -28,6 +28,7 @@ export function auditOf(facts: AuditRecordFacts, nowMs: number): AuditRecord {
     eventSource: headers[ce.source],
     eventId: headers[ce.id],
     eventType: headers[ce.type],
+    subject: headers[ce.subject],
     deliveryId: headers[deliveryHeaders.deliveryId],
     connectionId: headers[deliveryHeaders.connectionId],
     details: {

@@ -1,6 +1,6 @@
 import { originHeaders } from '@tributary/contracts';
 import { settlementIds } from '@tributary/domain';
-import type { Database } from '@tributary/persistence';
+import type { Database, PersonalReader, PersonalReading, SealedRow } from '@tributary/persistence';
 import { chainEndingIn } from './consumer-groups.js';
 import type { Redriven, RedriveOutcome } from './dead-letter-job.js';
 
@@ -17,25 +17,34 @@ export interface StoryLine {
   readonly eventSource: string | null;
   readonly eventId: string | null;
   readonly origin: string | null;
+  /** Whether what is personal in the record could be read; `locked`: without the ledger's keys. */
+  readonly personal: PersonalReading['state'] | 'locked';
+  readonly subject: string | null;
   readonly reason: string | null;
+  readonly receipt: string | null;
   readonly durationMs: number;
   readonly traceId: string | null;
 }
 
 /** Questions about the ledger that operators ask. */
 export class LedgerReader {
-  constructor(private readonly database: Pick<Database, 'query'>) {}
+  /** @param personal absent: what is personal stays locked. */
+  constructor(
+    private readonly database: Pick<Database, 'query'>,
+    private readonly personal?: Pick<PersonalReader, 'open'>,
+  ) {}
 
   /** Everything known about an event, by its id or the id of one of its deliveries. */
   async story(id: string, atMost = 500): Promise<StoryLine[]> {
-    const rows = await this.database.query<Record<string, never>>(
+    const rows = await this.database.query<SealedRow & Record<string, unknown>>(
       `WITH about AS (
          SELECT DISTINCT event_source, event_id FROM ledger.audit_record WHERE event_id = $1 OR delivery_id = $1)
        SELECT f.* FROM ledger.fact f JOIN about USING (event_source, event_id)
        ORDER BY f.event_source, f.occurred_at, f.audit_partition, f.audit_offset LIMIT $2`,
       [id, atMost],
     );
-    return rows.map(storyLine);
+    const readings = await this.personal?.open(rows);
+    return rows.map((row, i) => storyLine(row, readings?.[i]));
   }
 
   /** How redriven records ended, by the id of their dead letter; those that are not settled are missing. */
@@ -44,8 +53,10 @@ export class LedgerReader {
       redriven.flatMap((one) => settlementIdsOf(one).map((auditId) => [auditId, one] as const)),
     );
     const origins = redriven.map(({ letter }) => letter.record.headers);
-    const rows = await this.database.query<{ audit_id: string; outcome: string; reason: string | null }>(
-      `SELECT audit_id, outcome, reason FROM ledger.audit_record
+    const rows = await this.database.query<
+      SealedRow & { audit_id: string; outcome: string; error_code: string | null }
+    >(
+      `SELECT audit_id, outcome, error_code, subject_index, personal FROM ledger.audit_record
        JOIN unnest($1::text[], $2::int[], $3::bigint[]) AS origin (origin_topic, origin_partition, origin_offset)
          USING (origin_topic, origin_partition, origin_offset)
        WHERE audit_id = ANY($4::text[])`,
@@ -56,11 +67,13 @@ export class LedgerReader {
         [...byAuditId.keys()],
       ],
     );
+    const readings = await this.personal?.open(rows);
     return new Map(
-      rows.map(({ audit_id, outcome, reason }) => [
-        byAuditId.get(audit_id)?.letter.id ?? '',
-        { outcome, reason: reason ?? '' },
-      ]),
+      rows.map(({ audit_id, outcome, error_code }, i) => {
+        const reading = readings?.[i];
+        const reason = (reading?.state === 'open' && reading.fields.reason) || (error_code ?? '');
+        return [byAuditId.get(audit_id)?.letter.id ?? '', { outcome, reason }];
+      }),
     );
   }
 
@@ -73,7 +86,8 @@ export class LedgerReader {
   }
 }
 
-function storyLine(row: Record<string, unknown>): StoryLine {
+function storyLine(row: Record<string, unknown>, reading: PersonalReading | undefined): StoryLine {
+  const fields = reading?.state === 'open' ? reading.fields : undefined;
   const origin = row.origin_topic === null ? null : `${row.origin_topic}/${row.origin_partition}/${row.origin_offset}`;
   return {
     occurredAt: row.occurred_at as Date,
@@ -87,7 +101,10 @@ function storyLine(row: Record<string, unknown>): StoryLine {
     eventSource: row.event_source as string | null,
     eventId: row.event_id as string | null,
     origin,
-    reason: row.reason as string | null,
+    personal: reading?.state ?? (row.subject_index === null ? 'none' : 'locked'),
+    subject: fields?.subject ?? null,
+    reason: fields?.reason ?? null,
+    receipt: fields?.receipt ?? null,
     durationMs: Number(row.duration_ms),
     traceId: row.trace_id as string | null,
   };

@@ -3,13 +3,20 @@ import { Ledger1700000000001 } from './migrations/1700000000001-ledger.js';
 import { Inbox1700000000002 } from './migrations/1700000000002-inbox.js';
 import { DeadLetterActs1700000000003 } from './migrations/1700000000003-dead-letter-acts.js';
 import { DeliveryClaims1700000000004 } from './migrations/1700000000004-delivery-claims.js';
+import { LedgerFinal1700000000005 } from './migrations/1700000000005-ledger-final.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
-    migrations: [Ledger1700000000001, Inbox1700000000002, DeadLetterActs1700000000003, DeliveryClaims1700000000004],
+    migrations: [
+      Ledger1700000000001,
+      Inbox1700000000002,
+      DeadLetterActs1700000000003,
+      DeliveryClaims1700000000004,
+      LedgerFinal1700000000005,
+    ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',
     synchronize: false,

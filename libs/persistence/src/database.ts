@@ -1,5 +1,6 @@
 import { InfrastructureUnavailable } from '@tributary/domain';
 import pg from 'pg';
+import { CopyIn } from './copy-in.js';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -15,6 +16,9 @@ const transientClasses = ['08', '53', '57', '58', '40', '55'];
 /** A failover leaves us on a server that only reads, for a while. */
 const readOnly = '25006';
 const sqlState = /^[0-9A-Z]{5}$/;
+
+/** Sends rows to a `COPY … FROM STDIN`. */
+export type CopyRows = (statement: string, chunks: readonly Buffer[]) => Promise<void>;
 
 /** A PostgreSQL pool whose errors tell an outage from our own mistakes. */
 export class Database {
@@ -45,7 +49,7 @@ export class Database {
   }
 
   /** Runs in one transaction on one connection. */
-  async transaction<T>(work: (query: Database['query']) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (query: Database['query'], copyIn: CopyRows) => Promise<T>): Promise<T> {
     const client = await this.pool.connect().catch((error) => {
       throw classified(error);
     });
@@ -57,10 +61,10 @@ export class Database {
     client.on('error', onError);
     try {
       await client.query('BEGIN');
-      const result = await work(async (text, values = [], name) => {
-        const answer = await client.query({ text, values, ...(name !== undefined && { name }) });
-        return answer.rows as never;
-      });
+      const result = await work(
+        queryOn(client),
+        (statement, chunks) => client.query(new CopyIn(statement, chunks)).done,
+      );
       await client.query('COMMIT');
       broken = false;
       return result;
@@ -80,6 +84,13 @@ export class Database {
     await this.pool.end();
   }
 }
+
+const queryOn =
+  (client: pg.PoolClient): Database['query'] =>
+  async (text, values = [], name) => {
+    const answer = await client.query({ text, values, ...(name !== undefined && { name }) });
+    return answer.rows as never;
+  };
 
 function classified(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;

@@ -11,6 +11,7 @@ import {
 import { Database, Ledger, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { oneDataKey } from '../../persistence/src/testing/one-data-key.js';
 import { type PartitionOffsets, type ProofPorts, prove } from './prove.js';
 
 const held = withDatabase();
@@ -153,7 +154,7 @@ interface World {
 async function proofOf(world: World = {}) {
   const told = Object.entries(story).filter(([name]) => !world.without?.includes(name as Name));
   const records = [...told.map(([, record]) => record), ...(world.more ?? [])];
-  await new Ledger(database).write(
+  await new Ledger({ database, dataKeys: oneDataKey() }).write(
     records.map((record, i) => ({ partition: 0, offset: BigInt(i), timestampMs: record.occurredAt, record })),
   );
   await database.query('DELETE FROM ledger.audit_record WHERE audit_offset = ANY($1)', [world.holes ?? []]);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RawRecord } from '@tributary/contracts';
 import { type IncomingRecord, scanTopic } from '@tributary/kafka';
+import { type OpenDataKeys, openDataKeys, PersonalReader, type SealedRow } from '@tributary/persistence';
 import type { ProofReport } from '@tributary/proof';
 import { eventually } from '@tributary/testing';
 import { expect } from 'vitest';
@@ -30,7 +31,19 @@ export interface CommandResult {
 
 /** The whole system on a stack of its own, and the doors that tests go through. */
 export class System {
-  private constructor(readonly environment: Environment) {}
+  private readonly held: OpenDataKeys;
+  private readonly personal: PersonalReader;
+
+  private constructor(readonly environment: Environment) {
+    this.held = openDataKeys({
+      databaseUrl: environment.stack.postgres.url,
+      keysDatabaseUrl: undefined,
+      keysFile: environment.launcher.environment.LEDGER_KEYS_FILE ?? '',
+      applicationName: 'e2e',
+      onIdleError: () => undefined,
+    });
+    this.personal = new PersonalReader(this.held.dataKeys);
+  }
 
   static async start(serviceEnv: Readonly<Record<string, string>>): Promise<System> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tributary-e2e-'));
@@ -42,8 +55,9 @@ export class System {
     return new System(environment);
   }
 
-  stop(): Promise<void> {
-    return this.environment.stop();
+  async stop(): Promise<void> {
+    await this.held.close();
+    await this.environment.stop();
   }
 
   get ingressUrl(): string {
@@ -128,6 +142,16 @@ export class System {
 
   async fault(receiver: string, fault: Readonly<Record<string, unknown>>): Promise<void> {
     await order(this.environment, 'PUT', `/faults/${receiver}`, fault);
+  }
+
+  /** Rows of a query that selects all columns of the ledger, with what is personal in them decrypted. */
+  async facts<Row extends Record<string, unknown>>(statement: string, values: unknown[] = []): Promise<Row[]> {
+    const rows = await this.environment.database.query<SealedRow & Row>(statement, values);
+    const readings = await this.personal.open(rows);
+    return rows.map((row, i) => {
+      const reading = readings[i];
+      return { ...row, ...(reading?.state === 'open' && reading.fields) };
+    });
   }
 
   /** Proves once nothing waits any more. */

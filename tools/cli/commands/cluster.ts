@@ -1,5 +1,6 @@
+import { optionalLedgerKeySettings, readSettings } from '@tributary/config';
 import { encodedTopics } from '@tributary/operations';
-import { migrate, pendingMigrations } from '@tributary/persistence';
+import { defaultKeysUrl, migrate, pendingMigrations, prepareKeyDatabase } from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 import type { Command } from 'commander';
 import { acting, confirm, print } from '../run.js';
@@ -92,7 +93,10 @@ async function databaseCommand(session: Session, run: boolean, { yes }: YesOptio
   const pending = await pendingMigrations(session.databaseUrl);
   for (const name of pending) print(`+ ${name}`);
   print(`${pending.length} migrations to run`);
-  if (!run || pending.length === 0) return;
+  if (!run) return;
+  const { keysDatabaseUrl } = readSettings(optionalLedgerKeySettings);
+  await prepareKeyDatabase(keysDatabaseUrl ?? defaultKeysUrl(session.databaseUrl));
+  if (pending.length === 0) return;
   await confirm('run them?', yes);
   const ran = await migrate(session.databaseUrl);
   print(`${ran.length} migrations ran`);

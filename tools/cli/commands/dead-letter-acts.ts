@@ -63,7 +63,7 @@ async function actCommand(session: Session, act: ActName, ids: readonly string[]
   const job = jobOptions(session, act, options);
   const letters = await chosen(session, ids, options);
   if (options.dryRun) return printPlan(await planJob(letters, job), act, options);
-  const ledger = new LedgerReader(session.database);
+  const ledger = new LedgerReader(session.database, session.personal);
   const ports = {
     letters: openDeadLetters(session),
     outcomesOf: ledger.redriveOutcomes.bind(ledger),

@@ -1,4 +1,4 @@
-import { LedgerReader, proofPorts } from '@tributary/operations';
+import { LedgerReader, proofPorts, type StoryLine } from '@tributary/operations';
 import { type ProofReport, prove, waitingIn } from '@tributary/proof';
 import { registry } from '@tributary/registry';
 import type { Command } from 'commander';
@@ -92,15 +92,24 @@ export function renderProof(report: ProofReport): string {
 }
 
 async function traceCommand(session: Session, id: string, options: { json?: boolean }): Promise<void> {
-  const story = await new LedgerReader(session.database).story(id);
+  const story = await new LedgerReader(session.database, session.personal).story(id);
   if (story.length === 0) throw new CommandFailure(`the ledger knows nothing about ${id}`);
   if (options.json) return print(JSON.stringify(story, null, 2));
   for (const line of story) {
     const where = [line.destination, line.connectionId].filter(Boolean).join('/');
     const attempt = line.attempt > 0 ? ` attempt ${line.attempt}` : '';
-    const reason = line.reason ? ` (${line.reason})` : '';
     print(
-      `${line.occurredAt.toISOString()}  ${line.stage}  ${line.action} ${line.outcome}${attempt}  ${where}  ${line.origin ?? ''}${reason}`,
+      `${line.occurredAt.toISOString()}  ${line.stage}  ${line.action} ${line.outcome}${attempt}  ${where}  ${line.origin ?? ''}${personalOf(line)}`,
     );
   }
+  if (story.some(({ personal }) => personal === 'locked')) {
+    process.stderr.write(
+      'tributary: subjects, reasons and receipts are encrypted; give LEDGER_KEYS_FILE (and KEYS_DATABASE_URL, where it is not the default) to see them\n',
+    );
+  }
+}
+
+function personalOf({ personal, reason, receipt }: StoryLine): string {
+  if (personal === 'erased') return ' (erased)';
+  return `${reason ? ` (${reason})` : ''}${receipt ? ` receipt ${receipt}` : ''}`;
 }

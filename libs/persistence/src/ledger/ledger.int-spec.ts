@@ -3,22 +3,26 @@ import { acceptedRecord } from '@tributary/domain';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database } from './database.js';
-import { RowRefused } from './database-errors.js';
-import { Ledger, type LedgerEntry } from './ledger.js';
-import { migrate } from './migrate.js';
+import { Database } from '../database.js';
+import { RowRefused } from '../database-errors.js';
+import { migrate } from '../migrate.js';
+import { PersonalReader, type SealedRow } from '../personal/personal-reader.js';
+import { oneDataKey } from '../testing/one-data-key.js';
+import { Ledger } from './ledger.js';
+import type { LedgerEntry } from './ledger-row.js';
 
 const held = withDatabase();
 let database: Database;
 let ledger: Ledger;
+const dataKeys = oneDataKey();
 
 beforeAll(async () => {
   await migrate(held.url);
   database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
 });
 beforeEach(async () => {
-  await database.query('TRUNCATE ledger.audit_record, ledger.position');
-  ledger = new Ledger(database);
+  await database.query('TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month');
+  ledger = new Ledger({ database, dataKeys });
 });
 afterAll(() => database.close());
 
@@ -51,19 +55,28 @@ const anEntry = (offset: number, over: Partial<LedgerEntry> = {}): LedgerEntry =
 
 const count = async (): Promise<number> =>
   Number((await database.query<{ n: string }>('SELECT count(*)::text AS n FROM ledger.audit_record'))[0]?.n);
+/** What is personal in the rows, by offset. */
+async function readPersonal() {
+  const rows = await database.query<SealedRow & Record<string, unknown>>(
+    'SELECT subject_index, personal FROM ledger.audit_record ORDER BY audit_offset',
+  );
+  const readings = await new PersonalReader(dataKeys).open(rows);
+  return readings.map((reading) => (reading.state === 'open' ? reading.fields : undefined));
+}
 const positions = () =>
   database.query('SELECT audit_partition AS p, next_offset::int AS next FROM ledger.position ORDER BY 1');
 
 describe('Ledger', () => {
   it('keeps every field', async () => {
     const record = aRecord(7, {
+      subject: 'ada',
       reason: 'because',
       durationMs: 12,
       attempt: 3,
       events: 2,
       deliveries: [{ deliveryId: 'd', subscriptionId: 's', connectionId: 'c', destination: 'slack', operation: 'o' }],
       skipped: [{ subscriptionId: 's', reason: 'filter' }],
-      details: { a: 'b' },
+      details: { acceptedAtMs: '1', a: 'b' },
     });
     await ledger.write([anEntry(7, { partition: 4, record })]);
     expect(await database.query('SELECT * FROM ledger.audit_record')).toMatchObject([
@@ -75,16 +88,18 @@ describe('Ledger', () => {
         origin_offset: '7',
         recorded_at: new Date(january),
         occurred_at: new Date(january),
-        reason: 'because',
         duration_ms: '12',
         attempt: 3,
         events: 2,
         deliveries: record.deliveries,
         skipped: record.skipped,
-        details: { a: 'b' },
-        receipt: null,
+        details: { acceptedAtMs: '1' },
+        leaf_hash: expect.any(Buffer),
+        is_repeat: false,
       },
     ]);
+    const personal = { subject: 'ada', reason: 'because', details: { a: 'b' } };
+    expect(await readPersonal()).toEqual([personal]);
   });
 
   it('changes nothing when an entry is written again', async () => {
@@ -100,9 +115,12 @@ describe('Ledger', () => {
   });
 
   it('has one fact for a record that was told twice', async () => {
-    await ledger.write([anEntry(0), anEntry(1, { record: aRecord(0) })]);
-    expect(await count()).toBe(2);
-    expect(await database.query('SELECT audit_offset FROM ledger.fact')).toEqual([{ audit_offset: '0' }]);
+    const operation = { ...aRecord(3), auditId: 'x', originTopic: null, entity: 'connection:c', action: 'applied' };
+    await ledger.write([anEntry(0), anEntry(1, { record: aRecord(0) }), anEntry(3, { record: operation })]);
+    await ledger.write([anEntry(2, { record: aRecord(0) }), anEntry(4, { record: operation })]);
+    expect(await count()).toBe(5);
+    const facts = await database.query('SELECT audit_offset FROM ledger.fact ORDER BY audit_offset');
+    expect(facts).toEqual([{ audit_offset: '0' }, { audit_offset: '3' }]);
   });
 
   it('takes nothing of a batch that fails', async () => {
@@ -124,12 +142,14 @@ describe('Ledger', () => {
   it('takes text as it comes; what PostgreSQL cannot hold is replaced', async () => {
     const hostile = ['a\0b', `'"\\{},NULL`, '\\u0000', 'a\\\\\0', '🙂\u2028', ''];
     const entries = hostile.map((text, i) =>
-      anEntry(i, { record: aRecord(i, { reason: text, details: { [`k${text}`]: text } }) }),
+      anEntry(i, { record: aRecord(i, { reason: text, source: text, details: { status: text } }) }),
     );
     await ledger.write(entries);
-    const rows = await database.query('SELECT reason, details FROM ledger.audit_record ORDER BY audit_offset');
+    const rows = await database.query('SELECT source, details FROM ledger.audit_record ORDER BY audit_offset');
     const kept = hostile.map((text) => text.replaceAll('\0', '\uFFFD'));
-    expect(rows).toEqual(kept.map((text) => ({ reason: text, details: { [`k${text}`]: text } })));
+    expect(rows).toEqual(kept.map((text) => ({ source: text, details: { status: text } })));
+    // What is encrypted is kept as it came.
+    expect((await readPersonal()).map((fields) => fields?.reason)).toEqual(hostile);
   });
 
   it('keeps any text that Avro can carry', async () => {
@@ -160,7 +180,7 @@ describe('Ledger', () => {
 
   it('makes the partition of a month when it is needed, though many writers need it at once', async () => {
     const moments = [Date.UTC(2031, 0, 1) - 1, Date.UTC(2031, 0, 1), Date.UTC(2031, 1, 28, 23, 59, 59, 999), 0];
-    const writers = Array.from({ length: 8 }, () => new Ledger(database));
+    const writers = Array.from({ length: 8 }, () => new Ledger({ database, dataKeys }));
     await Promise.all(
       writers.map((writer, n) => writer.write(moments.map((timestampMs, i) => anEntry(n * 10 + i, { timestampMs })))),
     );

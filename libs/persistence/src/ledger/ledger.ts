@@ -1,0 +1,186 @@
+import type { Database } from '../database.js';
+import { forRecords } from '../database-errors.js';
+import type { DataKey, NamedSubject } from '../personal/data-keys.js';
+import { dataSubjectOf, nameOf, type SplitRecord, splitRecord } from '../personal/personal-fields.js';
+import { sealPersonal } from '../personal/sealed-personal.js';
+import { CopyBuffer } from './copy-buffer.js';
+import { findRepeats } from './find-repeats.js';
+import {
+  copiedColumns,
+  type LedgerEntry,
+  type PersonalColumns,
+  type PreparedRow,
+  prepareRow,
+  writeRow,
+} from './ledger-row.js';
+import { addSums, monthSumsOf, sumColumns } from './month-sums.js';
+
+export interface LedgerPorts {
+  readonly database: Pick<Database, 'query' | 'transaction'>;
+  readonly dataKeys: { forWriting(subjects: readonly NamedSubject[]): Promise<DataKey[]> };
+}
+
+/** A batch whose rows are encrypted and hashed. */
+export type PreparedBatch = ReadonlyArray<{ readonly entry: LedgerEntry; readonly prepared: PreparedRow }>;
+
+type Query = Database['query'];
+
+const copyRows = `COPY ledger.audit_record (${copiedColumns.join(', ')}) FROM STDIN (FORMAT binary)`;
+
+const advancePositions = `
+  UPDATE ledger.position SET next_offset = GREATEST(next_offset, wanted.next), updated_at = now()
+  FROM unnest($1::int[], $2::bigint[]) AS wanted (partition, next) WHERE audit_partition = wanted.partition`;
+
+/** Writes the ledger. Writing the same entry again changes nothing. */
+export class Ledger {
+  private readonly months = new Set<string>();
+
+  constructor(private readonly ports: LedgerPorts) {}
+
+  /**
+   * Writes a batch in one transaction; durable when it returns.
+   * @throws RowRefused when the values of some entry cannot be kept; nothing of the batch was written then.
+   */
+  async write(entries: readonly LedgerEntry[]): Promise<void> {
+    await this.writePrepared(await this.prepareRows(entries));
+  }
+
+  /** What of `write` needs no ledger: encrypts and hashes, so that it can be done while another batch is written. */
+  async prepareRows(entries: readonly LedgerEntry[]): Promise<PreparedBatch> {
+    try {
+      const once = [...new Map(entries.map((entry) => [positionOf(entry), entry])).values()];
+      const splits = once.map(({ record }) => splitRecord(record));
+      const columns = await this.personalColumns(once, splits);
+      return once.map((entry, i) => ({
+        entry,
+        prepared: prepareRow(entry, splits[i] as SplitRecord, columns[i]),
+      }));
+    } catch (error) {
+      throw forRecords(error);
+    }
+  }
+
+  /** @throws as `write`. */
+  async writePrepared(batch: PreparedBatch): Promise<void> {
+    if (batch.length === 0) return;
+    try {
+      await this.ensureMonths(batch.map(({ entry }) => entry));
+      await this.ports.database.transaction(async (query, copyIn) => {
+        const known = await lockPositions(query, batch);
+        const fresh = await withoutWritten(query, batch, known);
+        if (fresh.length === 0) return;
+        const repeats = await findRepeats(query, fresh);
+        const rows = new CopyBuffer();
+        for (const [i, { prepared }] of fresh.entries()) writeRow(rows, prepared, repeats.has(i));
+        await copyIn(copyRows, [rows.take()]);
+        const sums = monthSumsOf(fresh.filter((_, i) => !repeats.has(i)).map(({ entry }) => entry));
+        if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
+        const next = nextOffsets(fresh);
+        await query(advancePositions, [[...next.keys()], [...next.values()].map(String)], 'ledger-position');
+      });
+    } catch (error) {
+      throw forRecords(error);
+    }
+  }
+
+  private async personalColumns(
+    entries: readonly LedgerEntry[],
+    splits: readonly SplitRecord[],
+  ): Promise<Array<PersonalColumns | undefined>> {
+    const at = splits.flatMap(({ personal }, i) => (personal ? [i] : []));
+    const subjects = at.map((i) => subjectOf(entries[i] as LedgerEntry));
+    const keys = await this.ports.dataKeys.forWriting(subjects);
+    const columns = new Array<PersonalColumns | undefined>(entries.length);
+    for (const [n, i] of at.entries()) {
+      const key = keys[n] as DataKey;
+      const { personal } = splits[i] as SplitRecord;
+      const isErased = (entries[i] as LedgerEntry).timestampMs <= key.erasedUntilMs;
+      columns[i] = {
+        subjectIndex: key.index,
+        personal: isErased || !personal ? null : sealPersonal(key, personal),
+      };
+    }
+    return columns;
+  }
+
+  /** Creates the partition of this month and of the next, ahead of need. */
+  async prepare(nowMs: number): Promise<void> {
+    const now = new Date(nowMs);
+    await this.ensureMonth(nowMs);
+    await this.ensureMonth(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
+  }
+
+  private async ensureMonths(entries: readonly LedgerEntry[]): Promise<void> {
+    for (const { timestampMs } of entries) {
+      if (timestampMs >= this.lastFromMs && timestampMs < this.lastToMs) continue;
+      await this.ensureMonth(timestampMs);
+    }
+  }
+
+  private lastFromMs = Number.POSITIVE_INFINITY;
+  private lastToMs = Number.NEGATIVE_INFINITY;
+
+  private async ensureMonth(moment: number): Promise<void> {
+    const date = new Date(moment);
+    const month = date.toISOString().slice(0, 7);
+    if (!this.months.has(month)) {
+      await this.ports.database.query('SELECT ledger.ensure_month($1::timestamptz)', [date.toISOString()]);
+      this.months.add(month);
+    }
+    this.lastFromMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+    this.lastToMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
+  }
+}
+
+const positionOf = ({ partition, offset }: LedgerEntry): string => `${partition}/${offset}`;
+
+function subjectOf({ record }: LedgerEntry): NamedSubject {
+  return { tenant: record.tenant ?? '', name: nameOf(dataSubjectOf(record)) };
+}
+
+/** Takes the positions of the batch's partitions, so that nobody else writes them meanwhile, and says where they are. */
+async function lockPositions(query: Query, batch: PreparedBatch): Promise<Map<number, bigint>> {
+  const partitions = [...new Set(batch.map(({ entry }) => entry.partition))];
+  const lock = () =>
+    query<{ audit_partition: number; next_offset: string }>(
+      'SELECT audit_partition, next_offset::text FROM ledger.position WHERE audit_partition = ANY($1::int[]) ORDER BY 1 FOR UPDATE',
+      [partitions],
+      'ledger-lock',
+    );
+  let rows = await lock();
+  if (rows.length < partitions.length) {
+    await query(
+      'INSERT INTO ledger.position SELECT p, 0 FROM unnest($1::int[]) AS p ORDER BY 1 ON CONFLICT DO NOTHING',
+      [partitions],
+    );
+    rows = await lock();
+  }
+  return new Map(rows.map((row) => [row.audit_partition, BigInt(row.next_offset)]));
+}
+
+/** Behind the position anything may have been written before; from there on nothing was. */
+async function withoutWritten(
+  query: Query,
+  batch: PreparedBatch,
+  positions: ReadonlyMap<number, bigint>,
+): Promise<PreparedBatch> {
+  const doubtful = batch.filter(({ entry }) => entry.offset < (positions.get(entry.partition) ?? 0n));
+  if (doubtful.length === 0) return batch;
+  const rows = await query<{ audit_partition: number; audit_offset: string }>(
+    `SELECT r.audit_partition, r.audit_offset::text FROM ledger.audit_record r
+     JOIN unnest($1::int[], $2::bigint[]) AS wanted (p, o) ON r.audit_partition = wanted.p AND r.audit_offset = wanted.o`,
+    [doubtful.map(({ entry }) => entry.partition), doubtful.map(({ entry }) => entry.offset.toString())],
+    'ledger-written',
+  );
+  const written = new Set(rows.map((row) => `${row.audit_partition}/${row.audit_offset}`));
+  return batch.filter(({ entry }) => !written.has(positionOf(entry)));
+}
+
+function nextOffsets(batch: PreparedBatch): Map<number, bigint> {
+  const next = new Map<number, bigint>();
+  for (const { entry } of batch) {
+    const before = next.get(entry.partition) ?? 0n;
+    if (entry.offset + 1n > before) next.set(entry.partition, entry.offset + 1n);
+  }
+  return next;
+}
