@@ -5,6 +5,7 @@ export * from './inbox.js';
 export * from './ledger/ledger.js';
 export type { LedgerEntry } from './ledger/ledger-row.js';
 export * from './ledger/ledger-view.js';
+export * from './ledger/ledger-trees.js';
 export * from './migrate.js';
 export * from './personal/data-keys.js';
 export * from './personal/key-database.js';
