@@ -529,7 +529,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "ce_subject."
+          "doc": "ce_subject.",
+          "personal": true
         },
         {
           "name": "entity",
@@ -628,7 +629,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "Why, for a person."
+          "doc": "Why, for a person.",
+          "personal": true
         },
         {
           "name": "receipt",
@@ -637,7 +639,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "The destination's own id for what it did."
+          "doc": "The destination's own id for what it did.",
+          "personal": true
         },
         {
           "name": "durationMs",
@@ -733,7 +736,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
                   "name": "reason",
                   "type": "string",
                   "default": "",
-                  "doc": "filter, inactive, or why the filter could not be evaluated."
+                  "doc": "filter, inactive, or why the filter could not be evaluated.",
+                  "personal": true
                 }
               ]
             }
@@ -748,7 +752,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "values": "string"
           },
           "default": {},
-          "doc": "Anything else, as text."
+          "doc": "Anything else, as text.",
+          "personal": true
         }
       ]
     }
