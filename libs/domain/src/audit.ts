@@ -279,7 +279,18 @@ export function rejectedRecord(facts: RejectedFacts): AuditRecord {
 }
 
 export interface OperatedFacts extends Who {
-  readonly action: 'applied' | 'removed' | 'redriven' | 'discarded' | 'suspended' | 'resumed' | 'offsets-accepted';
+  readonly action:
+    | 'applied'
+    | 'removed'
+    | 'redriven'
+    | 'discarded'
+    | 'suspended'
+    | 'resumed'
+    | 'offsets-accepted'
+    | 'erased'
+    | 'held'
+    | 'released'
+    | 'retired';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;

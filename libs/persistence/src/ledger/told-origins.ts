@@ -1,5 +1,5 @@
 import type { Database } from '../database.js';
-import type { Numbered } from './find-repeats.js';
+import type { Numbered } from './ledger-row.js';
 
 const lastTold = `
   SELECT w.n::int AS n, (
