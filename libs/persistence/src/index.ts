@@ -13,7 +13,7 @@ export * from './personal/data-keys.js';
 export * from './personal/key-database.js';
 export * from './personal/ledger-keys.js';
 export * from './personal/open-data-keys.js';
-export { nameOf, type PersonalFields } from './personal/personal-fields.js';
+export { nameOf } from './personal/personal-fields.js';
 export * from './personal/personal-reader.js';
 export { subjectIndexOf } from './personal/subject-index.js';
 export * from './personal/subject-records.js';
