@@ -75,13 +75,21 @@ export const metricCatalogue = {
   'keys.held': {
     kind: 'gauge',
     description:
-      'Keys that stand still: held (a later attempt), gated (a closed gate), blocked (an earlier record or a commit), parked (in the retry topic).',
+      'Keys that stand still: held (a later attempt), gated (a closed gate), blocked (an earlier record or a commit), parked (in the retry topic), dead (a dead letter holds it until a person decides).',
     unit: '{key}',
     labels: ['group', 'state'],
   },
   'keys.held.oldest.age': {
     kind: 'gauge',
-    description: 'How long the key has stood still that has done so longest; of parked ones since the first failure.',
+    description:
+      'How long the key has stood still that has done so longest; of parked ones since the first failure. Keys that a dead letter holds are left out.',
+    unit: 's',
+    labels: ['group'],
+  },
+  'keys.dead.oldest.age': {
+    kind: 'gauge',
+    description:
+      'How long the key has been held by a dead letter that has been so longest, since its first failure. Neither lag nor the ages of other keys count it.',
     unit: 's',
     labels: ['group'],
   },
@@ -155,6 +163,18 @@ export const metricCatalogue = {
     labels: ['destination', 'outcome'],
   },
   'ledger.rows': { kind: 'counter', description: 'Rows written to the ledger.', unit: '{row}', labels: [] },
+  'ledger.checkpoints': {
+    kind: 'counter',
+    description: 'Checkpoints of the ledger that were signed and published.',
+    unit: '{checkpoint}',
+    labels: [],
+  },
+  'ledger.trees.refused': {
+    kind: 'gauge',
+    description: 'Trees of the ledger that are not signed, because they contradict what was signed or have a gap.',
+    unit: '{tree}',
+    labels: [],
+  },
   'connections.suspended': {
     kind: 'gauge',
     description: 'Connections that wait for a person.',

@@ -94,6 +94,24 @@ export interface AuditRecord {
   details: Record<string, string>;
 }
 
+/** A signed statement about the ledger: this tree of audit records had this root when it had this many leaves. */
+export interface Checkpoint {
+  /** Name of the tree: log, topic, partition and first offset. */
+  origin: string;
+  /** Partition of the audit topic. */
+  partition: number;
+  /** Offset of the first leaf. */
+  firstOffset: number;
+  /** Number of leaves. */
+  size: number;
+  /** Root of the tree (RFC 6962), base64. */
+  rootHash: string;
+  /** When it was signed. */
+  signedAt: number;
+  /** The signed note (C2SP tlog-checkpoint). Only this is signed; the other fields repeat it for readers. */
+  note: string;
+}
+
 /** A paying customer. */
 export interface Customer {
   /** The source's id of the customer. */
@@ -192,6 +210,8 @@ export interface Connection {
   unknownOutcome: string | null;
   /** Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says. */
   limits: string | null;
+  /** What a dead letter means for what comes after it: continue, or hold until a person redrives or discards it. Null: as the destination's definition says. */
+  onDead: string | null;
 }
 
 /** Which events go to which destination account, and how. */
@@ -393,6 +413,7 @@ export interface Push {
 /** TypeScript type by full record name. */
 export interface RecordTypes {
   "tributary.audit.AuditRecord": AuditRecord;
+  "tributary.audit.Checkpoint": Checkpoint;
   "tributary.billing.Customer": Customer;
   "tributary.billing.Invoice": Invoice;
   "tributary.billing.Payment": Payment;
@@ -754,6 +775,61 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
           "default": {},
           "doc": "Anything else, as text.",
           "personal": true
+        }
+      ]
+    }
+  ],
+  "tributary.audit.Checkpoint": [
+    {
+      "type": "record",
+      "name": "Checkpoint",
+      "namespace": "tributary.audit",
+      "doc": "A signed statement about the ledger: this tree of audit records had this root when it had this many leaves.",
+      "fields": [
+        {
+          "name": "origin",
+          "type": "string",
+          "default": "",
+          "doc": "Name of the tree: log, topic, partition and first offset."
+        },
+        {
+          "name": "partition",
+          "type": "int",
+          "default": 0,
+          "doc": "Partition of the audit topic."
+        },
+        {
+          "name": "firstOffset",
+          "type": "long",
+          "default": 0,
+          "doc": "Offset of the first leaf."
+        },
+        {
+          "name": "size",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of leaves."
+        },
+        {
+          "name": "rootHash",
+          "type": "string",
+          "default": "",
+          "doc": "Root of the tree (RFC 6962), base64."
+        },
+        {
+          "name": "signedAt",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "default": 0,
+          "doc": "When it was signed."
+        },
+        {
+          "name": "note",
+          "type": "string",
+          "default": "",
+          "doc": "The signed note (C2SP tlog-checkpoint). Only this is signed; the other fields repeat it for readers."
         }
       ]
     }
@@ -1220,6 +1296,104 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
           ],
           "default": null,
           "doc": "Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says."
+        }
+      ]
+    },
+    {
+      "type": "record",
+      "name": "Connection",
+      "namespace": "tributary.control",
+      "doc": "An account at a source or a destination.",
+      "fields": [
+        {
+          "name": "id",
+          "type": "string",
+          "default": "",
+          "doc": "Connection id."
+        },
+        {
+          "name": "tenant",
+          "type": "string",
+          "default": "",
+          "doc": "Tenant id."
+        },
+        {
+          "name": "source",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Slug of the source."
+        },
+        {
+          "name": "destination",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Slug of the destination."
+        },
+        {
+          "name": "settings",
+          "type": "string",
+          "default": "",
+          "doc": "Settings, as JSON text."
+        },
+        {
+          "name": "secrets",
+          "type": "string",
+          "default": "",
+          "doc": "Secret references (never secrets), as JSON text."
+        },
+        {
+          "name": "version",
+          "type": "long",
+          "default": 0,
+          "doc": "Grows by one with every change."
+        },
+        {
+          "name": "updatedAt",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "default": 0,
+          "doc": "When it was applied."
+        },
+        {
+          "name": "updatedBy",
+          "type": "string",
+          "default": "",
+          "doc": "Who applied it."
+        },
+        {
+          "name": "unknownOutcome",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "What becomes of a delivery whose request was written and not answered: retry, drop or hold. Null: as the destination's definition says."
+        },
+        {
+          "name": "limits",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says."
+        },
+        {
+          "name": "onDead",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "What a dead letter means for what comes after it: continue, or hold until a person redrives or discards it. Null: as the destination's definition says."
         }
       ]
     }

@@ -1,11 +1,5 @@
 import type { Database } from '../database.js';
-import type { LedgerEntry } from './ledger-row.js';
-
-/** A record with its place in the batch. */
-export interface Numbered {
-  readonly n: number;
-  readonly record: LedgerEntry['record'];
-}
+import type { Numbered } from './ledger-row.js';
 
 const lastTold = `
   SELECT w.n::int AS n, (
