@@ -1,6 +1,6 @@
 import type { Database } from '../database.js';
-import type { LedgerEntry, Numbered } from './ledger-row.js';
-import type { ToldOrigins } from './told-origins.js';
+import type { LedgerEntry } from './ledger-row.js';
+import type { Numbered, ToldOrigins } from './told-origins.js';
 
 /** Longer than a topic keeps a record: what could be told again is found. */
 const lookBackMs = 45 * 86_400_000;

@@ -13,12 +13,6 @@ export interface LedgerEntry {
   readonly record: AuditRecord;
 }
 
-/** A record with its place in the batch. */
-export interface Numbered {
-  readonly n: number;
-  readonly record: LedgerEntry['record'];
-}
-
 /** A row that is ready to be written. */
 export interface PreparedRow {
   readonly row: LedgerRow;
