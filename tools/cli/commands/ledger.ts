@@ -45,6 +45,10 @@ export function addLedgerCommands(program: Command): void {
     .description('print a new key file for LEDGER_KEYS_FILE; without it, what the ledger has of people is lost')
     .action(() => print(LedgerKeys.generate(new Date().toISOString().slice(0, 10)).trimEnd()));
   ledger
+    .command('rewrap-keys')
+    .description('wrap all data keys under the first key of LEDGER_KEYS_FILE; the others may be removed afterwards')
+    .action(acting(program, rewrapCommand));
+  ledger
     .command('hold')
     .description('keep what the ledger has of a tenant, or of one subject: it is neither erased nor retired')
     .requiredOption('--tenant <tenant>', 'tenant')
@@ -74,6 +78,12 @@ export function addLedgerCommands(program: Command): void {
 
 const subjectIndexOf = (session: Session, { tenant, subject }: PersonOptions): Buffer =>
   heldKeysOf(session).keys.indexOf(tenant, nameOf({ kind: 'subject', subject }));
+
+async function rewrapCommand(session: Session): Promise<void> {
+  const { dataKeys, keys } = heldKeysOf(session);
+  const done = await dataKeys.rewrap((count) => process.stderr.write(`${count} keys\n`));
+  print(`${done} keys are now wrapped under ${keys.newest}`);
+}
 
 async function holdCommand(session: Session, options: HoldOptions): Promise<void> {
   const { tenant, subject } = options;

@@ -1,5 +1,6 @@
 import type { AuditRecord } from '@tributary/contracts';
 import { acceptedRecord } from '@tributary/domain';
+import { type LedgerRow, leafHash } from '@tributary/ledger';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -123,6 +124,67 @@ describe('Ledger', () => {
     expect(facts).toEqual([{ audit_offset: '0' }, { audit_offset: '3' }]);
   });
 
+  it('finds a fact that another writer has told meanwhile, and sums it once', async () => {
+    const other = new Ledger({ database, dataKeys });
+    const delivered = (offset: number) => ({
+      ...aRecord(offset),
+      action: 'settled',
+      outcome: 'delivered',
+      destination: 'slack',
+    });
+    await ledger.write([anEntry(0, { record: delivered(0) })]);
+    await other.write([1, 2, 3].map((n) => anEntry(n, { record: delivered(n) })));
+    await ledger.write([anEntry(4, { record: delivered(2) }), anEntry(5, { record: delivered(5) })]);
+    await other.write([anEntry(6, { record: delivered(5) }), anEntry(7, { record: delivered(4) })]);
+    const repeats = await database.query('SELECT audit_offset::int AS o FROM ledger.audit_record WHERE is_repeat');
+    expect(repeats).toEqual([{ o: 4 }, { o: 6 }]);
+    const [sums] = await database.query('SELECT destination, delivered::int FROM ledger.monthly_summary');
+    expect(sums).toEqual({ destination: 'slack', delivered: 6 });
+  });
+
+  it('takes a record that comes twice in a batch once', async () => {
+    await ledger.write([anEntry(1), anEntry(2), anEntry(1), anEntry(0)]);
+    await ledger.write([anEntry(0), anEntry(3), anEntry(1)]);
+    expect(await count()).toBe(4);
+    expect(await database.query('SELECT 1 FROM ledger.audit_record WHERE is_repeat')).toEqual([]);
+  });
+
+  it('lets several writers write the same at once', async () => {
+    const writers = Array.from({ length: 6 }, () => new Ledger({ database, dataKeys }));
+    const entries = Array.from({ length: 100 }, (_, n) => anEntry(n, { partition: n % 3 }));
+    await Promise.all(writers.map((writer) => writer.write(entries)));
+    expect(await count()).toBe(100);
+    expect(await database.query('SELECT 1 FROM ledger.audit_record WHERE is_repeat')).toEqual([]);
+  });
+
+  it('stores the leaf of the row as it stands', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyRecord, async (record) => {
+        const offset = nextOffset++;
+        await ledger.write([anEntry(offset, { record: { ...record, auditId: `property ${offset}` } })]);
+        const [row] = await database.query<StoredRow>('SELECT * FROM ledger.audit_record WHERE audit_offset = $1', [
+          offset,
+        ]);
+        expect(leafHash(hashedRow(row as StoredRow)).equals(row?.leaf_hash as Buffer)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('writes nothing personal of who was erased after the record was recorded', async () => {
+    const key = {
+      ...(await dataKeys.forWriting([{ tenant: 'acme', name: 'subject ada' }]))[0],
+      erasedUntilMs: january,
+    };
+    const erasing = new Ledger({ database, dataKeys: { forWriting: async () => [key as never, key as never] } });
+    const record = (offset: number) => aRecord(offset, { subject: 'ada', reason: 'because' });
+    await erasing.write([
+      anEntry(0, { record: record(0) }),
+      anEntry(1, { record: record(1), timestampMs: january + 1 }),
+    ]);
+    expect(await readPersonal()).toEqual([undefined, { subject: 'ada', reason: 'because' }]);
+  });
+
   it('takes nothing of a batch that fails', async () => {
     const tooLong = aRecord(1, { tenant: randomText(5_000) });
     const failing = ledger.write([anEntry(0), anEntry(1, { record: tooLong }), anEntry(2)]);
@@ -213,3 +275,37 @@ const randomText = (length: number): string =>
   Array.from({ length }, (_, i) => String.fromCodePoint(0x4e00 + ((i * 7919 + ((i * i) % 977) * 31) % 20_000))).join(
     '',
   );
+
+type StoredRow = Readonly<Record<string, unknown>>;
+let nextOffset = 0;
+
+/** The row as it was hashed, from the row as it stands. */
+function hashedRow({ leaf_hash, is_repeat, ...row }: StoredRow): LedgerRow {
+  const plain = Object.entries(row).map(([name, value]) => {
+    if (value instanceof Date) return [name, value.getTime()];
+    if (Buffer.isBuffer(value)) return [name, value.toString('base64')];
+    return [name, /_offset$|_ms$/.test(name) ? Number(value) : value];
+  });
+  return Object.fromEntries(plain) as LedgerRow;
+}
+
+// Short enough for every index; anything that UTF-8 can carry.
+const anyText = fc.string({ unit: 'binary', maxLength: 12 }).map((text) => text.toWellFormed());
+const perhaps = fc.option(anyText);
+const anyRecord = fc
+  .record({
+    actor: anyText,
+    tenant: perhaps,
+    subject: perhaps,
+    reason: perhaps,
+    eventId: perhaps,
+    entity: perhaps,
+    deliveryId: perhaps,
+    errorCode: perhaps,
+    durationMs: fc.nat(),
+    originOffset: fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER }),
+    occurredAt: fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) }),
+    details: fc.dictionary(fc.constantFrom('status', 'count', 'other'), anyText),
+    skipped: fc.array(fc.record({ subscriptionId: anyText, reason: anyText }), { maxLength: 3 }),
+  })
+  .map((over) => aRecord(0, over));

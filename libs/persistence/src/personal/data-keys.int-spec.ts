@@ -81,6 +81,23 @@ describe('DataKeys', () => {
     await expect(open().forWriting([fresh])).rejects.toThrow(KeyNotHeld);
   });
 
+  it('wraps old keys anew, and needs the old key no longer; what was erased stays erased', async () => {
+    const [kept, erased] = [aSubject(), aSubject()];
+    const [before] = await open().forWriting([kept, erased]);
+    await open().erase(erased.tenant, indexOf(erased));
+    const third = `third ${'7'.repeat(64)}\n`;
+    const second = `second ${'5'.repeat(64)}\n`;
+    const told: number[] = [];
+    const done = await open(LedgerKeys.parse(third + second + file)).rewrap((count) => told.push(count));
+    expect(done).toBeGreaterThan(0);
+    expect(told.at(-1)).toBe(done);
+    const index = file.split('\n').find((line) => line.startsWith('index')) ?? '';
+    const [after] = await open(LedgerKeys.parse(third + index)).forWriting([kept]);
+    expect(plain(after!.key)).toBe(plain(before!.key));
+    expect(await open().count(indexOf(erased))).toEqual({ held: 0, erased: 1 });
+    expect(await open(LedgerKeys.parse(third + index)).rewrap(() => undefined)).toBe(0);
+  });
+
   it('does not take the wrapped key of another subject', async () => {
     const [one, other] = [aSubject(), aSubject()];
     await open().forWriting([one, other]);

@@ -42,6 +42,7 @@ const leastCached = 20_000;
 /** An erased key is gone from a writer's memory this much later. */
 export const dataKeyCachedForMs = 60_000;
 
+const rewrappedAtOnce = 1_000;
 const columns = 'subject_index, generation, wrapped, kek_id, erased_at';
 
 /** Data keys by data subject, in a database of their own: a copy of the ledger alone cannot be decrypted. */
@@ -196,6 +197,31 @@ export class DataKeys {
       [indexes],
     );
     return rows.length;
+  }
+
+  /** Wraps keys under the newest key that are wrapped under older ones, which may go afterwards. @returns how many. */
+  async rewrap(onProgress: (done: number) => void): Promise<number> {
+    const { database, keys } = this.options;
+    for (let done = 0; ; ) {
+      const rows = await database.query<KeyRow & Record<string, unknown>>(
+        `SELECT ${columns} FROM data_key WHERE wrapped IS NOT NULL AND kek_id <> $1 LIMIT ${rewrappedAtOnce}`,
+        [keys.newest],
+      );
+      if (rows.length === 0) return done;
+      const wrapped = rows.map(({ subject_index: index, generation, wrapped: old, kek_id: kekId }) => {
+        const context = contextOf(index, generation);
+        return keys.wrap(keys.unwrap({ kekId, wrapped: old as Buffer }, context).export(), context).wrapped;
+      });
+      // Erased meanwhile: it must not come back.
+      await database.query(
+        `UPDATE data_key SET wrapped = w.wrapped, kek_id = $4
+         FROM unnest($1::bytea[], $2::int[], $3::bytea[]) AS w (subject_index, generation, wrapped)
+         WHERE data_key.subject_index = w.subject_index AND data_key.generation = w.generation AND data_key.wrapped IS NOT NULL`,
+        [rows.map((row) => row.subject_index), rows.map(({ generation }) => generation), wrapped, keys.newest],
+      );
+      done += rows.length;
+      onProgress(done);
+    }
   }
 
   /** How many keys of a data subject are left, and how many were erased. */

@@ -28,7 +28,8 @@ export class LedgerKeys {
 
   private constructor(
     private readonly wrapping: ReadonlyMap<string, KeyObject>,
-    private readonly newest: string,
+    /** Id of the key that new keys are wrapped under. */
+    readonly newest: string,
     private readonly indexKey: KeyObject,
   ) {}
 
