@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { addAuditCommands } from './commands/audit.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
 import { addGroupCommands } from './commands/groups.js';
@@ -18,6 +19,7 @@ const program = new Command('tributary')
 
 addIntegrationCommands(program);
 addProofCommands(program);
+addAuditCommands(program);
 addDeadLetterCommands(program);
 addClusterCommands(program);
 addGroupCommands(program);

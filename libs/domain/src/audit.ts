@@ -279,7 +279,15 @@ export function rejectedRecord(facts: RejectedFacts): AuditRecord {
 }
 
 export interface OperatedFacts extends Who {
-  readonly action: 'applied' | 'removed' | 'redriven' | 'discarded' | 'suspended' | 'resumed' | 'offsets-accepted';
+  readonly action:
+    | 'applied'
+    | 'removed'
+    | 'redriven'
+    | 'discarded'
+    | 'suspended'
+    | 'resumed'
+    | 'offsets-accepted'
+    | 'exported';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;

@@ -4,6 +4,7 @@ export * from './delivery-claims.js';
 export * from './inbox.js';
 export * from './ledger/ledger.js';
 export type { LedgerEntry } from './ledger/ledger-row.js';
+export * from './ledger/ledger-rows.js';
 export * from './ledger/ledger-trees.js';
 export * from './migrate.js';
 export * from './personal/data-keys.js';
