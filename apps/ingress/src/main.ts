@@ -9,12 +9,15 @@ import { addRoutes, serverErrors } from './http-server.js';
 import { IngressModule } from './ingress.module.js';
 import { ingressSettings } from './settings.js';
 
+/** Webhooks come one by one: without it each would be a request at the broker. */
+const produceSpacingMs = 10;
+
 await runService({
   name: 'ingress',
   settings: ingressSettings,
   start: async (context) => {
     const { settings, logger, metrics, actor } = context;
-    const platform = connectPlatform({ ...context, produceDeadlineMs: settings.produceDeadlineMs });
+    const platform = connectPlatform({ ...context, produceDeadlineMs: settings.produceDeadlineMs, produceSpacingMs });
     const secrets = openSecrets(settings.kekFile);
     const followed = await platform.followTables(['connections', 'apiKeys']);
     const { connections, apiKeys } = followed.tables;

@@ -26,13 +26,23 @@ export interface PlatformOptions {
   readonly onFatal: (error: Error) => void;
   /** Longest wait for an acknowledgement; absent: the producer's default. */
   readonly produceDeadlineMs?: number;
+  /** How far apart the producer's small requests start; absent: the producer's default. */
+  readonly produceSpacingMs?: number;
 }
 
-export function connectPlatform({ name, settings, logger, onFatal, produceDeadlineMs }: PlatformOptions): Platform {
+export function connectPlatform({
+  name,
+  settings,
+  logger,
+  onFatal,
+  produceDeadlineMs,
+  produceSpacingMs,
+}: PlatformOptions): Platform {
   const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...security(settings) });
   const producer = new RecordProducer(client, {
     logger,
     ...(produceDeadlineMs !== undefined && { deadlineMs: produceDeadlineMs }),
+    ...(produceSpacingMs !== undefined && { spacingMs: produceSpacingMs }),
   });
   // Not awaited: a service starts while Kafka is away, says so in its readiness, and recovers by itself.
   producer.connect().catch((error: Error) => logger.error({ error }, 'producer.connect-failed'));

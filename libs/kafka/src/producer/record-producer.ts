@@ -2,6 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, type ClockTimer, sleep, systemClock } from '../connection/clock.js';
 import { errorFields, type Logger } from '../connection/logger.js';
+import { RequestSpacing } from '../connection/request-spacing.js';
 import { partitionOf } from '../murmur2.js';
 import type { OutgoingRecord, RecordPosition } from '../records.js';
 import { PendingQueue, type PendingRecord, sizeOf } from './pending-record.js';
@@ -28,6 +29,8 @@ export interface RecordProducerOptions {
   readonly maxBatchRecords?: number;
   /** Bytes of one partition in one request; must stay below the topics' `max.message.bytes`. A larger record goes alone. */
   readonly maxBatchBytes?: number;
+  /** Requests that carry little start so far apart. Default 0: the next starts when the one before is answered. */
+  readonly spacingMs?: number;
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -38,7 +41,10 @@ const defaults = {
   deadlineMs: 30_000,
   maxBatchRecords: 500,
   maxBatchBytes: 900 * 1024,
+  spacingMs: 0,
 };
+/** A request of so many is worth its cost, and whoever sends that much waits for the answers. */
+const fewRecords = 16;
 const firstPauseMs = 50;
 const longestPauseMs = 500;
 
@@ -58,6 +64,7 @@ export class RecordProducer {
   private readonly clock: Clock;
   private readonly connection: ProducerConnection;
   private readonly layouts: TopicLayouts;
+  private readonly spacing: RequestSpacing;
   private readonly queue = new PendingQueue();
   /** Handed to Kafka and not settled, oldest first. */
   private inFlight: PendingRecord[] = [];
@@ -76,6 +83,7 @@ export class RecordProducer {
     this.options = { ...defaults, ...limits };
     this.logger = logger ?? client.logger;
     this.clock = clock ?? systemClock;
+    this.spacing = new RequestSpacing(this.clock, (records) => (records < fewRecords ? this.options.spacingMs : 0));
     this.connection = new ProducerConnection(client);
     this.layouts = new TopicLayouts(client);
   }
@@ -165,12 +173,14 @@ export class RecordProducer {
 
   private async pump(): Promise<void> {
     while (this.queue.length > 0 && !this.closed.signal.aborted) {
+      await this.spacing.turn(this.closed.signal);
       await this.learnTopics();
       const batch = this.takeBatch();
       if (batch.length === 0) continue;
       this.inFlight = batch;
       await Promise.all(this.byLeader(batch).map((group) => this.deliver(group)));
       this.inFlight = [];
+      this.spacing.carried(batch.length);
     }
     this.pumping = false;
   }
