@@ -2,9 +2,9 @@ import { hashBytes } from '../merkle/hashing.js';
 import type { SigningKey, VerifyingKey } from './keys.js';
 import { NoteRefused, openNote, signNote, textOfNote } from './signed-note.js';
 
-/** Which tree: of which log, which partition of `audit.records.v1`, from which offset on. */
+/** Which tree: of which log, which partition of the audit topic, from which offset on. */
 export interface TreeName {
-  /** Names the deployment, for example `acme.example/ledger`. */
+  /** Names the deployment and the topic, for example `acme.example/ledger/<topic>`. */
   readonly log: string;
   readonly partition: number;
   /** Offset of leaf 0. Above 0 where the topic had forgotten its first records before the ledger first read it. */
@@ -21,14 +21,12 @@ export interface Checkpoint {
   readonly note: string;
 }
 
-const topic = 'audit.records.v1';
-const originGrammar = /^([^\s+]+)\/audit\.records\.v1\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,15})$/u;
+const originGrammar = /^([^\s+]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,15})$/u;
 const sizeGrammar = /^(0|[1-9]\d{0,15})$/;
 const timeLine = /^signed-at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/;
 
 /** The first line of a checkpoint, which no two trees share. */
-export const originOf = ({ log, partition, firstOffset }: TreeName): string =>
-  `${log}/${topic}/${partition}/${firstOffset}`;
+export const originOf = ({ log, partition, firstOffset }: TreeName): string => `${log}/${partition}/${firstOffset}`;
 
 export function parseOrigin(origin: string): TreeName | undefined {
   const [, log, partition, firstOffset] = originGrammar.exec(origin) ?? [];
@@ -69,7 +67,7 @@ function readHead(text: string, note: string): Checkpoint {
     !Number.isNaN(signedAtMs) &&
     root.length === hashBytes &&
     root.toString('base64') === encodedRoot;
-  if (!isWhole) throw new NoteRefused(`it is signed, but is no checkpoint of ${topic}: its first line is "${origin}"`);
+  if (!isWhole) throw new NoteRefused(`it is signed, but is no checkpoint of a ledger: its first line is "${origin}"`);
   return { tree, size: Number(size), root, signedAtMs, note };
 }
 

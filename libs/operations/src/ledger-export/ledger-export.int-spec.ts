@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { AuditRecord } from '@tributary/contracts';
 import { acceptedRecord, operatedRecord } from '@tributary/domain';
@@ -336,6 +338,17 @@ describe('an export as Parquet', () => {
       "SELECT details ->> 'eventIds' AS ids, octet_length(personal)::text AS bytes FROM ledger.audit_record WHERE audit_offset = 7",
     );
     expect({ ...one, bytes: String(one?.bytes) }).toEqual(same);
+  });
+
+  it('is what the analyst’s example queries', async () => {
+    await write(0, 10);
+    await write(0, 5, {}, 1);
+    await sign([0, 1]);
+    const folder = await exported({ format: 'parquet' });
+    const script = join(import.meta.dirname, '../../../../examples/analyst/query-parquet.mjs');
+    const { stdout } = await promisify(execFile)(process.execPath, [script, folder]);
+    // The rows of partition 1 tell five of the facts of partition 0 once more.
+    expect(stdout).toMatch(/'normalizer'.*'accepted'.*'normalized'.*10/);
   });
 
   it('has all its columns when there is no row', async () => {

@@ -1,7 +1,8 @@
+import { topics } from '@tributary/contracts';
 import { type LedgerRow, leafHash } from '@tributary/ledger';
 
 /** Version of the OCSF schema that the events follow. */
-const schemaVersion = '1.3.0';
+const schemaVersion = '1.6.0';
 
 const classes = {
   entityManagement: {
@@ -55,6 +56,7 @@ export function ocsfEvent(row: LedgerRow): Readonly<Record<string, unknown>> {
     ...(kind === classes.entityManagement ? { entity: entityOf(row) } : apiOf(row, action)),
     raw_data_hash: { algorithm_id: 3, algorithm: 'SHA-256', value: leafHash(row).toString('hex') },
     unmapped: present({
+      on_behalf_of: row.on_behalf_of,
       delivery_id: row.delivery_id,
       subscription_id: row.subscription_id,
       attempt: row.attempt,
@@ -66,16 +68,14 @@ export function ocsfEvent(row: LedgerRow): Readonly<Record<string, unknown>> {
   };
 }
 
-const actorOf = (row: LedgerRow) => ({
-  ...(row.stage === 'operator' ? { user: { name: row.actor } } : { app_name: row.actor }),
-  ...present({ invoked_by: row.on_behalf_of }),
-});
+const actorOf = (row: LedgerRow) =>
+  row.stage === 'operator' ? { user: { name: row.actor } } : { app_name: row.actor };
 
 const metadataOf = (row: LedgerRow) => ({
   version: schemaVersion,
   product: { name: 'Tributary', vendor_name: 'Tributary' },
   uid: row.audit_id,
-  log_name: 'audit.records.v1',
+  log_name: topics.audit.name,
   logged_time: row.recorded_at,
   // Unique within the partition, and without gaps.
   sequence: row.audit_offset,
