@@ -51,7 +51,13 @@ async function bytesPerRecord({ database, stack }: Environment, records: number)
 async function run(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   chmodSync(dataDir, 0o755); // run by root, PostgreSQL's own account has to enter it
-  const environment = await startEnvironment({ dataDir, wipe: true, plans: [], onProgress: say });
+  const environment = await startEnvironment({
+    dataDir,
+    wipe: true,
+    plans: [],
+    serviceEnv: { TRACE_RATIO: '0.01' },
+    onProgress: say,
+  });
   try {
     await environment.sandbox.process.stop();
     await measure(environment, Number(values.records));

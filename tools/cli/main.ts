@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
+import { addEraseCommand } from './commands/erase.js';
 import { addGroupCommands } from './commands/groups.js';
 import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
@@ -25,6 +26,7 @@ addClusterCommands(program);
 addGroupCommands(program);
 addLanesCommand(program);
 addLedgerCommands(program);
+addEraseCommand(program);
 addSecretCommands(program);
 addHealthCommand(program);
 

@@ -1,4 +1,4 @@
-import { Database, Ledger, openDataKeys } from '@tributary/persistence';
+import { Database, Ledger, openDataKeys, type PreparedBatch } from '@tributary/persistence';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
 import { AuditLoggerModule } from './audit-logger.module.js';
 import { auditLoggerSettings } from './settings.js';
@@ -33,7 +33,8 @@ await runService({
     const module = AuditLoggerModule.with(
       {
         codec: platform.codec,
-        write: (entries) => ledger.write(entries),
+        prepare: (entries) => ledger.prepareRows(entries),
+        write: (batch) => ledger.writePrepared(batch as PreparedBatch),
         onWritten: (rows) => metrics.add('ledger.rows', rows),
       },
       settings.concurrency,

@@ -7,7 +7,7 @@ export const auditLoggerSettings = {
   concurrency: integer(
     'CONCURRENCY',
     'Audit records in memory at the same time: the largest batch that can form.',
-    4000,
+    6000,
     1,
   ),
   auditLogName: text(

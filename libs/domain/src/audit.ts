@@ -287,7 +287,11 @@ export interface OperatedFacts extends Who {
     | 'suspended'
     | 'resumed'
     | 'offsets-accepted'
-    | 'exported';
+    | 'exported'
+    | 'erased'
+    | 'held'
+    | 'released'
+    | 'retired';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;

@@ -11,15 +11,15 @@ export interface Cluster {
   readonly admin: TopicAdmin;
   readonly registryUrl: string;
   readonly databaseUrl: string;
-  /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
-  readonly partitions?: number | undefined;
   /** Of the data keys; absent: beside the ledger's. */
   readonly keysDatabaseUrl?: string;
+  /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
+  readonly partitions?: number | undefined;
 }
 
 /** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */
 export async function prepareCluster(cluster: Cluster): Promise<void> {
-  const { admin, registryUrl, databaseUrl, partitions, keysDatabaseUrl } = cluster;
+  const { admin, registryUrl, databaseUrl, keysDatabaseUrl, partitions } = cluster;
   const schemas = new SchemaAdmin({ registryUrl });
   await Promise.all([
     admin.plan(allTopics(), partitions === undefined ? {} : { partitions }).then((plan) => admin.apply(plan)),

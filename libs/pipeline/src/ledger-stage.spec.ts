@@ -9,8 +9,9 @@ function world(write: (entries: readonly LedgerEntry[]) => Promise<void>) {
   const batches: number[][] = [];
   const standIns: LedgerEntry[] = [];
   let rows = 0;
-  const stage = new LedgerStage({
+  const stage = new LedgerStage<readonly LedgerEntry[]>({
     codec,
+    prepare: async (entries) => entries,
     write: (entries) => {
       batches.push(entries.map(({ offset }) => Number(offset)));
       standIns.push(...entries.filter(({ record }) => record.action === 'unreadable'));

@@ -5,10 +5,12 @@ import type { LedgerEntry } from '@tributary/persistence';
 import type { RecordCodec } from './ports.js';
 import { failureUnlessRetryable, invalidRecord } from './record-failure.js';
 
-export interface LedgerPorts {
+export interface LedgerPorts<Prepared = unknown> {
   readonly codec: Pick<RecordCodec, 'decode'>;
+  /** What of the writing can be done while another batch is written. @throws as `write`. */
+  readonly prepare: (entries: readonly LedgerEntry[]) => Promise<Prepared>;
   /** Durable when it returns; writing an entry again changes nothing. @throws RowRefused for values that cannot be kept. */
-  readonly write: (entries: readonly LedgerEntry[]) => Promise<void>;
+  readonly write: (prepared: Prepared) => Promise<void>;
   readonly onWritten: (rows: number) => void;
 }
 
@@ -22,14 +24,18 @@ interface Waiting {
 type Reading = { readonly ok: true; readonly value: AuditRecord } | { readonly ok: false; readonly failure: Failure };
 
 const mostRowsAtOnce = 2_000;
+const nothingBefore = Promise.resolve();
 
 /** Audit records in, ledger rows out, many at a time. A record is settled only after its batch is committed. */
-export class LedgerStage {
+export class LedgerStage<Prepared = unknown> {
   private waiting: Waiting[] = [];
-  private writing = false;
+  private preparing = false;
   private scheduled = false;
+  /** The batch before: the next one is prepared meanwhile, and written after it. */
+  private written: Promise<void> = Promise.resolve();
+  private writing = 0;
 
-  constructor(private readonly ports: LedgerPorts) {}
+  constructor(private readonly ports: LedgerPorts<Prepared>) {}
 
   async handle(record: IncomingRecord): Promise<Settlement> {
     const read = await this.read(record);
@@ -62,7 +68,9 @@ export class LedgerStage {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.writing || this.waiting.length === 0) return;
+    if (this.scheduled || this.preparing || this.waiting.length === 0) return;
+    // A second batch while one is written is worth it only when it is as large as batches get: what waits grows meanwhile.
+    if (this.writing > 0 && (this.writing > 1 || this.waiting.length < mostRowsAtOnce)) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -71,20 +79,35 @@ export class LedgerStage {
   }
 
   private async flush(): Promise<void> {
-    this.writing = true;
     const batch = this.waiting.splice(0, mostRowsAtOnce);
-    await this.write(batch);
-    this.writing = false;
+    const before = this.written;
+    this.preparing = true;
+    this.writing += 1;
+    this.written = this.write(batch, before);
+    await this.written;
+    this.writing -= 1;
     this.schedule();
   }
 
-  private async write(batch: readonly Waiting[]): Promise<void> {
+  private async write(batch: readonly Waiting[], before: Promise<void>): Promise<void> {
     try {
-      await this.ports.write(batch.map(({ entry }) => entry));
+      const prepared = await this.prepare(batch);
+      await before;
+      await this.ports.write(prepared);
       this.ports.onWritten(batch.length);
       for (const { resolve } of batch) resolve();
     } catch (error) {
+      await before;
       await this.settleFailed(batch, error);
+    }
+  }
+
+  private async prepare(batch: readonly Waiting[]): Promise<Prepared> {
+    try {
+      return await this.ports.prepare(batch.map(({ entry }) => entry));
+    } finally {
+      this.preparing = false;
+      this.schedule();
     }
   }
 
@@ -99,8 +122,8 @@ export class LedgerStage {
     } else {
       // One entry must not take the others of its batch with it: halving finds it.
       const middle = Math.ceil(batch.length / 2);
-      await this.write(batch.slice(0, middle));
-      await this.write(batch.slice(middle));
+      await this.write(batch.slice(0, middle), nothingBefore);
+      await this.write(batch.slice(middle), nothingBefore);
     }
   }
 }

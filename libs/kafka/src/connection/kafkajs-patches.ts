@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { spaceFetches } from './kafkajs-fetch-spacing.js';
+import { resumePromptly } from './kafkajs-prompt-resume.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
@@ -21,6 +22,7 @@ export function applyKafkaJsPatches(): void {
   stopIdleTimer();
   registerZstd();
   encodeRecordsInOnePass();
+  resumePromptly();
   spaceFetches();
 }
 

@@ -11,7 +11,7 @@ export interface AttemptTimingOptions {
   readonly onStarted: (facts: StartedFacts) => void;
 }
 
-/** What is remembered of records and scopes, at most; the oldest is forgotten. */
+/** So much is remembered of records and scopes, at least. */
 const remembered = 10_000;
 
 interface Due {
@@ -112,25 +112,32 @@ function later(one: Due | undefined, other: Due | undefined): Due | undefined {
   return one.atMs >= other.atMs ? one : other;
 }
 
-/** Remembers so many, the latest ones. */
+/**
+ * Remembers the latest ones: so many at least, twice as many at most. Two maps and not one whose oldest is deleted: to find
+ * the oldest, a map passes over all that were deleted before it.
+ */
 class Recent<T> {
-  private readonly values = new Map<string, T>();
+  private values = new Map<string, T>();
+  private older = new Map<string, T>();
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly least: number) {}
 
   get(name: string): T | undefined {
-    return this.values.get(name);
+    return this.values.get(name) ?? this.older.get(name);
   }
 
   set(name: string, value: T): void {
-    this.values.delete(name);
     this.values.set(name, value);
-    if (this.values.size > this.most) this.values.delete(this.values.keys().next().value as string);
+    if (this.values.size < this.least) return;
+    this.older = this.values;
+    this.values = new Map();
   }
 
   take(name: string): T | undefined {
-    const value = this.values.get(name);
+    const value = this.get(name);
+    if (value === undefined) return undefined;
     this.values.delete(name);
+    this.older.delete(name);
     return value;
   }
 }

@@ -1,13 +1,13 @@
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import type { Database } from '../database.js';
-import { keyBytes } from './aes-gcm.js';
+import { keyBytes, secretKey } from './aes-gcm.js';
 import type { LedgerKeys } from './ledger-keys.js';
 
 /** The key that new rows about a data subject are encrypted under. */
 export interface DataKey {
   readonly index: Buffer;
   readonly generation: number;
-  readonly key: Buffer;
+  readonly key: KeyObject;
   /** What was recorded up to here was erased, and is not written again; -Infinity when nothing was. */
   readonly erasedUntilMs: number;
 }
@@ -37,7 +37,8 @@ interface Cached {
   readonly untilMs: number;
 }
 
-const mostCached = 20_000;
+/** Twice as many at most. */
+const leastCached = 20_000;
 /** An erased key is gone from a writer's memory this much later. */
 export const dataKeyCachedForMs = 60_000;
 
@@ -45,7 +46,8 @@ const columns = 'subject_index, generation, wrapped, kek_id, erased_at';
 
 /** Data keys by data subject, in a database of their own: a copy of the ledger alone cannot be decrypted. */
 export class DataKeys {
-  private readonly cache = new Map<string, Cached>();
+  private cache = new Map<string, Cached>();
+  private older = new Map<string, Cached>();
 
   constructor(private readonly options: DataKeysOptions) {}
 
@@ -57,7 +59,7 @@ export class DataKeys {
     for (const subject of subjects) {
       const id = cacheId(subject);
       if (found.has(id)) continue;
-      const cached = this.cache.get(id);
+      const cached = this.cache.get(id) ?? this.older.get(id);
       if (cached && cached.untilMs > nowMs) found.set(id, cached.dataKey);
       else missing.set(id, subject);
     }
@@ -71,13 +73,10 @@ export class DataKeys {
   }
 
   private remember(id: string, dataKey: DataKey, nowMs: number): void {
-    this.cache.delete(id);
     this.cache.set(id, { dataKey, untilMs: nowMs + dataKeyCachedForMs });
-    if (this.cache.size <= mostCached) return;
-    for (const oldest of this.cache.keys()) {
-      this.cache.delete(oldest);
-      if (this.cache.size <= mostCached) return;
-    }
+    if (this.cache.size < leastCached) return;
+    this.older = this.cache;
+    this.cache = new Map();
   }
 
   private async findOrMake(missing: ReadonlyMap<string, NamedSubject>): Promise<Map<string, DataKey>> {
@@ -143,7 +142,7 @@ export class DataKeys {
       const key = this.usable(row, history) ?? {
         index,
         generation: row.generation,
-        key: randomBytes(keyBytes),
+        key: secretKey(randomBytes(keyBytes)),
         erasedUntilMs: erasedUntil([...history, row]),
       };
       return [id, key] as const;
@@ -152,9 +151,9 @@ export class DataKeys {
   }
 
   /** Keys to read with, by `readingId`; what was erased is missing. */
-  async forReading(refs: readonly DataKeyRef[]): Promise<Map<string, Buffer>> {
+  async forReading(refs: readonly DataKeyRef[]): Promise<Map<string, KeyObject>> {
     const indexes = new Map(refs.map(({ index }) => [text(index), index]));
-    const keys = new Map<string, Buffer>();
+    const keys = new Map<string, KeyObject>();
     for (const history of (await this.historiesOf([...indexes.values()])).values()) {
       for (const row of history) {
         const usable = this.usable(row, history);
@@ -170,6 +169,7 @@ export class DataKeys {
    */
   async erase(tenant: string, index: Buffer): Promise<number> {
     this.cache.clear();
+    this.older.clear();
     const { database } = this.options;
     const erased = await database.query(
       `UPDATE data_key SET wrapped = NULL, erased_at = now()
@@ -184,6 +184,18 @@ export class DataKeys {
       );
     }
     return erased.length;
+  }
+
+  /** Deletes the keys of these data subjects, where there are any. @returns how many there were. */
+  async eraseExisting(indexes: readonly Buffer[]): Promise<number> {
+    this.cache.clear();
+    this.older.clear();
+    const rows = await this.options.database.query(
+      `UPDATE data_key SET wrapped = NULL, erased_at = now()
+       WHERE subject_index = ANY($1::bytea[]) AND wrapped IS NOT NULL RETURNING 1`,
+      [indexes],
+    );
+    return rows.length;
   }
 
   /** How many keys of a data subject are left, and how many were erased. */

@@ -1,6 +1,6 @@
-import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { PlatformError } from '@tributary/domain';
-import { keyBytes, openBytes, sealBytes } from './aes-gcm.js';
+import { keyBytes, openBytes, sealBytes, secretKey } from './aes-gcm.js';
 
 const indexName = 'index';
 /** Enough that two of a billion subjects do not meet, and half of what an index over whole digests takes. */
@@ -24,12 +24,12 @@ export interface WrappedKey {
 
 /** The ledger's key file: the keys that data keys are wrapped under, newest first, and the one that blind indexes come of. */
 export class LedgerKeys {
-  private readonly tenantKeys = new Map<string, Buffer>();
+  private readonly tenantKeys = new Map<string, KeyObject>();
 
   private constructor(
-    private readonly wrapping: ReadonlyMap<string, Buffer>,
+    private readonly wrapping: ReadonlyMap<string, KeyObject>,
     private readonly newest: string,
-    private readonly indexKey: Buffer,
+    private readonly indexKey: KeyObject,
   ) {}
 
   /**
@@ -37,7 +37,7 @@ export class LedgerKeys {
    * @throws Error that names the line, never what is in it.
    */
   static parse(text: string): LedgerKeys {
-    const keys = new Map<string, Buffer>();
+    const keys = new Map<string, KeyObject>();
     for (const [i, line] of text.split('\n').entries()) {
       const trimmed = line.trim();
       if (trimmed === '' || trimmed.startsWith('#')) continue;
@@ -45,7 +45,7 @@ export class LedgerKeys {
       if (!idGrammar.test(id) || !/^[0-9a-f]{64}$/i.test(hex) || more.length > 0)
         throw new Error(`line ${i + 1} is not "<id> <64 hex digits>"`);
       if (keys.has(id)) throw new Error(`line ${i + 1} has the id ${id} a second time`);
-      keys.set(id, Buffer.from(hex, 'hex'));
+      keys.set(id, secretKey(Buffer.from(hex, 'hex')));
     }
     const indexKey = keys.get(indexName);
     if (!indexKey) throw new Error(`it has no line "${indexName} <64 hex digits>"`);
@@ -67,24 +67,24 @@ export class LedgerKeys {
     return createHmac('sha256', this.tenantKey(tenant)).update(name).digest().subarray(0, indexBytes);
   }
 
-  private tenantKey(tenant: string): Buffer {
+  private tenantKey(tenant: string): KeyObject {
     const known = this.tenantKeys.get(tenant);
     if (known) return known;
     const info = `tributary ledger blind index ${tenant}`;
-    const key = Buffer.from(hkdfSync('sha256', this.indexKey, '', info, keyBytes));
+    const key = secretKey(Buffer.from(hkdfSync('sha256', this.indexKey, '', info, keyBytes)));
     this.tenantKeys.set(tenant, key);
     return key;
   }
 
   /** @param context what the key is for; a wrapped key that was moved to something else does not open. */
   wrap(key: Buffer, context: Buffer): WrappedKey {
-    return { kekId: this.newest, wrapped: sealBytes(this.wrapping.get(this.newest) as Buffer, key, context) };
+    return { kekId: this.newest, wrapped: sealBytes(this.wrapping.get(this.newest) as KeyObject, key, context) };
   }
 
   /** @throws KeyNotHeld; Error when the wrapped key was altered. */
-  unwrap({ kekId, wrapped }: WrappedKey, context: Buffer): Buffer {
+  unwrap({ kekId, wrapped }: WrappedKey, context: Buffer): KeyObject {
     const key = this.wrapping.get(kekId);
     if (!key) throw new KeyNotHeld(kekId);
-    return openBytes(key, wrapped, context);
+    return secretKey(openBytes(key, wrapped, context));
   }
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { openBytes, sealBytes } from './aes-gcm.js';
 import type { DataKey } from './data-keys.js';
 import type { PersonalFields } from './personal-fields.js';
@@ -21,6 +22,6 @@ export function generationOf(personal: Buffer): number {
 }
 
 /** @throws Error when it was made with another key, or altered. */
-export function openPersonal(key: Buffer, personal: Buffer): PersonalFields {
+export function openPersonal(key: KeyObject, personal: Buffer): PersonalFields {
   return JSON.parse(openBytes(key, personal.subarray(headerBytes)).toString('utf8')) as PersonalFields;
 }

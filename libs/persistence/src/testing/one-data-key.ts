@@ -1,10 +1,11 @@
+import { createSecretKey } from 'node:crypto';
 import { type DataKey, type DataKeyRef, type NamedSubject, readingId } from '../personal/data-keys.js';
 import { LedgerKeys } from '../personal/ledger-keys.js';
 
 /** A key for everybody, for tests that are not about keys. */
 export function oneDataKey() {
   const keys = LedgerKeys.parse(LedgerKeys.generate('spec'));
-  const key = Buffer.alloc(32, 7);
+  const key = createSecretKey(Buffer.alloc(32, 7));
   return {
     forWriting: async (subjects: readonly NamedSubject[]): Promise<DataKey[]> =>
       subjects.map(({ tenant, name }) => ({
