@@ -20,10 +20,10 @@ export function listFiles(root: string, folder = ''): string[] {
     .sort();
 }
 
-/** The TypeScript and JavaScript among them. */
+/** The TypeScript and JavaScript of the product among them. Examples are what others write: they know only what is public. */
 export function readSources(root: string): WorkspaceFile[] {
   return listFiles(root)
-    .filter((path) => /[.][cm]?[jt]s$/.test(path) && !path.includes('/generated/'))
+    .filter((path) => /[.][cm]?[jt]s$/.test(path) && !path.includes('/generated/') && !path.startsWith('examples/'))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { addAuditCommands } from './commands/audit.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
 import { addEraseCommand } from './commands/erase.js';
@@ -19,6 +20,7 @@ const program = new Command('tributary')
 
 addIntegrationCommands(program);
 addProofCommands(program);
+addAuditCommands(program);
 addDeadLetterCommands(program);
 addClusterCommands(program);
 addGroupCommands(program);

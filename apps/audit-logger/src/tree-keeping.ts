@@ -34,7 +34,7 @@ export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() 
       await published.take(value).catch((error: Error) => logger.error({ error, key }, 'checkpoint.unreadable'));
     },
   });
-  const keeper = new TreeKeeper(settings.auditLogName, {
+  const keeper = new TreeKeeper(`${settings.auditLogName}/${topics.audit.name}`, {
     trees: new LedgerTrees(database),
     lowOffset: (partition) => lowOffset(admin, partition),
     // Nothing is signed before what was signed is known.

@@ -287,6 +287,7 @@ export interface OperatedFacts extends Who {
     | 'suspended'
     | 'resumed'
     | 'offsets-accepted'
+    | 'exported'
     | 'erased'
     | 'held'
     | 'released'

@@ -1,15 +1,13 @@
-export {
-  type Checkpoint,
-  joinNotes,
-  openCheckpoint,
-  originOf,
-  signCheckpoint,
-  splitNotes,
-  type TreeName,
-} from './checkpoint/checkpoint.js';
+export * from './checkpoint/checkpoint.js';
 export * from './checkpoint/keys.js';
 export { NoteRefused } from './checkpoint/signed-note.js';
+export { exportFolder } from './export/export-files.js';
+export type { ExportedRange, ExportFile, ExportManifest } from './export/manifest.js';
+export { type Verification, verifyExport } from './export/verify-export.js';
+export { ExportFileWriter, type ExportSink, putManifest, rangeProof } from './export/write-export.js';
 export { Frontier } from './merkle/frontier.js';
 export type { RangeRoot } from './merkle/proofs.js';
 export { isStoredLevel, rangeRoots } from './merkle/stored-tree.js';
 export { type Json, type LedgerRow, leafHash, rowText } from './row.js';
+export { type Finding, Findings } from './verify/finding.js';
+export { checkRange } from './verify/range-check.js';

@@ -7,6 +7,7 @@ export * from './ledger/ledger-months.js';
 export type { LedgerEntry } from './ledger/ledger-row.js';
 export * from './ledger/ledger-trees.js';
 export * from './ledger/ledger-view.js';
+export * from './ledger/ledger-rows.js';
 export * from './ledger/legal-holds.js';
 export * from './migrate.js';
 export * from './personal/data-keys.js';

@@ -183,7 +183,7 @@ describe('the tree keeper', () => {
         await database.query('DELETE FROM ledger.audit_record WHERE audit_offset < 5');
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
-      'it is the tree acme.example/ledger/audit.records.v1/0/5',
+      'it is the tree acme.example/ledger/0/5',
     ],
   ])('does not sign %s', async (_, tamper, problem) => {
     const published: Checkpoint[] = [];

@@ -1,10 +1,10 @@
 import { hashBytes } from '../merkle/hashing.js';
 import type { SigningKey, VerifyingKey } from './keys.js';
-import { NoteRefused, openNote, signNote } from './signed-note.js';
+import { NoteRefused, openNote, signNote, textOfNote } from './signed-note.js';
 
-/** Which tree: of which log, which partition of `audit.records.v1`, from which offset on. */
+/** Which tree: of which log, which partition of the audit topic, from which offset on. */
 export interface TreeName {
-  /** Names the deployment, for example `acme.example/ledger`. */
+  /** Names the deployment and the topic, for example `acme.example/ledger/<topic>`. */
   readonly log: string;
   readonly partition: number;
   /** Offset of leaf 0. Above 0 where the topic had forgotten its first records before the ledger first read it. */
@@ -21,14 +21,12 @@ export interface Checkpoint {
   readonly note: string;
 }
 
-const topic = 'audit.records.v1';
-const originGrammar = /^([^\s+]+)\/audit\.records\.v1\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,15})$/u;
+const originGrammar = /^([^\s+]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,15})$/u;
 const sizeGrammar = /^(0|[1-9]\d{0,15})$/;
 const timeLine = /^signed-at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/;
 
 /** The first line of a checkpoint, which no two trees share. */
-export const originOf = ({ log, partition, firstOffset }: TreeName): string =>
-  `${log}/${topic}/${partition}/${firstOffset}`;
+export const originOf = ({ log, partition, firstOffset }: TreeName): string => `${log}/${partition}/${firstOffset}`;
 
 export function parseOrigin(origin: string): TreeName | undefined {
   const [, log, partition, firstOffset] = originGrammar.exec(origin) ?? [];
@@ -49,7 +47,15 @@ export function signCheckpoint(head: Omit<Checkpoint, 'note'>, keys: readonly Si
 
 /** @throws NoteRefused when no given key signed it, or it is no checkpoint of ours. */
 export function openCheckpoint(note: string, keys: readonly VerifyingKey[]): Checkpoint {
-  const text = openNote(note, keys);
+  return readHead(openNote(note, keys), note);
+}
+
+/** For who passes it on and believes nothing of it: reads what a note says, whoever signed it. @throws NoteRefused */
+export function parseCheckpoint(note: string): Checkpoint {
+  return readHead(textOfNote(note), note);
+}
+
+function readHead(text: string, note: string): Checkpoint {
   const [origin = '', size = '', encodedRoot = '', ...extensions] = text.slice(0, -1).split('\n');
   const tree = parseOrigin(origin);
   const root = Buffer.from(encodedRoot, 'base64');
@@ -61,7 +67,7 @@ export function openCheckpoint(note: string, keys: readonly VerifyingKey[]): Che
     !Number.isNaN(signedAtMs) &&
     root.length === hashBytes &&
     root.toString('base64') === encodedRoot;
-  if (!isWhole) throw new NoteRefused(`it is signed, but is no checkpoint of ${topic}: its first line is "${origin}"`);
+  if (!isWhole) throw new NoteRefused(`it is signed, but is no checkpoint of a ledger: its first line is "${origin}"`);
   return { tree, size: Number(size), root, signedAtMs, note };
 }
 

@@ -50,6 +50,9 @@ export function openNote(note: string, keys: readonly VerifyingKey[]): string {
   return text;
 }
 
+/** What it says, whoever signed it. @throws NoteRefused */
+export const textOfNote = (note: string): string => parse(note).text;
+
 function parse(note: string): { text: string; signatures: Signature[] } {
   const end = note.lastIndexOf('\n\n');
   if (end < 1 || !note.endsWith('\n') || controlCharacter.test(note) || !note.isWellFormed()) {

@@ -2,14 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Checkpoint, TreeName } from '../checkpoint/checkpoint.js';
 import { type RangeRoot } from '../merkle/proofs.js';
 import { subtreesOf } from '../merkle/stored-tree.js';
-import {
-  type ExportedRange,
-  type ExportFile,
-  type ExportManifest,
-  type ExportQuery,
-  manifestName,
-  writeManifest,
-} from './manifest.js';
+import { type ExportedRange, type ExportFile, type ExportManifest, manifestName, writeManifest } from './manifest.js';
 
 /** Where an export goes. What is open when something fails is left to whoever opened it. */
 export interface ExportSink {
@@ -69,5 +62,3 @@ export async function putManifest(sink: ExportSink, manifest: ExportManifest): P
   await file.write(Buffer.from(writeManifest(manifest), 'utf8'));
   await file.close();
 }
-
-export type { ExportManifest, ExportQuery };

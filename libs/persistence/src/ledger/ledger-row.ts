@@ -92,10 +92,10 @@ const safe = (value: string | null): string | null => (value === null ? null : t
 // PostgreSQL text holds anything but NUL. What came from outside may hold one; the digest still tells the original.
 const textSafe = (value: string): string => (value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value);
 
-type Kind = 'text' | 'int' | 'bigint' | 'timestamp' | 'json';
+export type ColumnKind = 'text' | 'int' | 'bigint' | 'timestamp' | 'json';
 
 /** Every column that is hashed, with how it is written. The order is that of the COPY. */
-const hashedColumns = {
+export const hashedColumns = {
   recorded_at: 'timestamp',
   occurred_at: 'timestamp',
   audit_offset: 'bigint',
@@ -130,13 +130,13 @@ const hashedColumns = {
   deliveries: 'json',
   skipped: 'json',
   details: 'json',
-} as const satisfies Record<string, Kind>;
+} as const satisfies Record<string, ColumnKind>;
 
 const names = Object.keys(hashedColumns) as ReadonlyArray<keyof typeof hashedColumns>;
 
 type Write = (to: CopyBuffer, value: Json) => void;
 
-const writers: Readonly<Record<Kind, Write>> = {
+const writers: Readonly<Record<ColumnKind, Write>> = {
   text: (to, value) => to.text(value as string | null),
   int: (to, value) => to.int(value as number),
   bigint: (to, value) => to.bigint(value as number),

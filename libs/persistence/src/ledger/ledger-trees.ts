@@ -1,11 +1,14 @@
 import { Frontier, isStoredLevel, type RangeRoot, rangeRoots } from '@tributary/ledger';
 import type { Database } from '../database.js';
 
-export interface TreeState {
+export interface TreeExtent {
   readonly partition: number;
   /** Offset of leaf 0. */
   readonly firstOffset: number;
   readonly size: number;
+}
+
+export interface TreeState extends TreeExtent {
   readonly root: Buffer;
   /** Rows stand behind a gap: the tree cannot grow over an offset that has no row. */
   readonly isHeldByGap: boolean;
@@ -37,10 +40,16 @@ export class LedgerTrees {
     return stored && stateOf(partition, stored, false);
   }
 
-  async all(): Promise<TreeState[]> {
-    const rows = await this.query<{ audit_partition: number }>('SELECT audit_partition FROM ledger.tree ORDER BY 1');
-    const states = await Promise.all(rows.map((row) => this.find(row.audit_partition)));
-    return states.filter((state) => state !== undefined);
+  /** As they say of themselves: who verifies them must not stumble over a frontier that somebody changed. */
+  async all(): Promise<TreeExtent[]> {
+    const rows = await this.query<{ audit_partition: number; first_offset: string; size: string }>(
+      'SELECT audit_partition, first_offset::text, size::text FROM ledger.tree ORDER BY 1',
+    );
+    return rows.map((row) => ({
+      partition: row.audit_partition,
+      firstOffset: Number(row.first_offset),
+      size: Number(row.size),
+    }));
   }
 
   /** Begins a tree, unless there is one. `lowOffset` is where the topic's partition begins now. */
@@ -63,7 +72,7 @@ export class LedgerTrees {
   }
 
   /** Roots of ranges of leaves, for proofs. */
-  rootsOf({ partition, firstOffset }: Pick<TreeState, 'partition' | 'firstOffset'>): RangeRoot {
+  rootsOf({ partition, firstOffset }: Pick<TreeExtent, 'partition' | 'firstOffset'>): RangeRoot {
     return rangeRoots((level, from, to) =>
       level === 0
         ? this.leaves(partition, firstOffset + from, firstOffset + to)
@@ -73,12 +82,16 @@ export class LedgerTrees {
 
   /** Leaf hashes of the offsets [from, to), in order; fewer where rows are missing. */
   async leaves(partition: number, from: number, to: number): Promise<Buffer[]> {
-    const rows = await this.query<{ leaf_hash: Buffer }>(
-      `SELECT leaf_hash FROM ledger.audit_record
-       WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3 ORDER BY audit_offset`,
+    return (await this.leafHashes(partition, from, to)).map(({ hash }) => hash);
+  }
+
+  async leafHashes(partition: number, from: number, to: number): Promise<{ offset: number; hash: Buffer }[]> {
+    const rows = await this.query<{ audit_offset: string; leaf_hash: Buffer }>(
+      `SELECT audit_offset::text, leaf_hash FROM ledger.audit_record
+       WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3 ORDER BY audit_record.audit_offset`,
       [partition, from, to],
     );
-    return rows.map((row) => row.leaf_hash);
+    return rows.map((row) => ({ offset: Number(row.audit_offset), hash: row.leaf_hash }));
   }
 
   private async nodes(partition: number, level: number, from: number, to: number): Promise<Buffer[]> {
