@@ -1,3 +1,4 @@
+export * from './audit/audit-api.js';
 export * from './audit/audit-filter.js';
 export * from './audit/audit-reader.js';
 export type { AuditFact } from './audit/audit-record-view.js';
