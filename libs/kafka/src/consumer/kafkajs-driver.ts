@@ -41,7 +41,7 @@ const rebalanceTimeoutMs = 30_000;
 /** Also the pause of the client's loop while all partitions are paused, so it bounds how late a resume is noticed. */
 const maxWaitMs = 250;
 /** Decoded in one go, while nothing else runs. A larger record is fetched nevertheless. */
-const defaultMaxBytesPerPartition = 256 * 1024;
+const defaultMaxBytesPerPartition = 512 * 1024;
 const retryPauseMs = 500;
 /** The answer to a heartbeat is later than the moment from which the broker counts. */
 const leaseMarginMs = 1_000;
