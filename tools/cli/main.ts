@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { addAuditFindCommand } from './commands/audit-find.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
 import { addGroupCommands } from './commands/groups.js';
@@ -24,6 +25,7 @@ addGroupCommands(program);
 addLanesCommand(program);
 addLedgerCommands(program);
 addSecretCommands(program);
+addAuditFindCommand(program);
 addHealthCommand(program);
 
 await program.parseAsync();

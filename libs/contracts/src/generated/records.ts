@@ -531,7 +531,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "ce_subject."
+          "doc": "ce_subject.",
+          "personal": true
         },
         {
           "name": "entity",
@@ -630,7 +631,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "Why, for a person."
+          "doc": "Why, for a person.",
+          "personal": true
         },
         {
           "name": "receipt",
@@ -639,7 +641,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "string"
           ],
           "default": null,
-          "doc": "The destination's own id for what it did."
+          "doc": "The destination's own id for what it did.",
+          "personal": true
         },
         {
           "name": "durationMs",
@@ -735,7 +738,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
                   "name": "reason",
                   "type": "string",
                   "default": "",
-                  "doc": "filter, inactive, or why the filter could not be evaluated."
+                  "doc": "filter, inactive, or why the filter could not be evaluated.",
+                  "personal": true
                 }
               ]
             }
@@ -750,7 +754,8 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
             "values": "string"
           },
           "default": {},
-          "doc": "Anything else, as text."
+          "doc": "Anything else, as text.",
+          "personal": true
         }
       ]
     }
