@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditApi, type AuditApiPorts } from '@tributary/operations';
+import { AuditApi, type AuditApiPorts } from '@tributary/operations/audit';
 
 @Module({})
 export class ConsoleModule {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditApi } from '@tributary/operations';
+import type { AuditApi } from '@tributary/operations/audit';
 import type { Answer } from '@tributary/pipeline';
 import { type Health, nothingHere, problemCode, sendAnswer } from '@tributary/runtime';
 import type { Logger, Metrics } from '@tributary/telemetry';

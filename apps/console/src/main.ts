@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AuditApi, AuditReader } from '@tributary/operations';
+import { AuditApi, AuditReader } from '@tributary/operations/audit';
 import { Database, LedgerView, openDataKeys, PersonalReader, subjectIndexOf } from '@tributary/persistence';
 import { RequestBudget } from '@tributary/pipeline';
 import { connectPlatform, type Health, nestLogger, runService, serverErrors } from '@tributary/runtime';

@@ -1,7 +1,3 @@
-export * from './audit/audit-api.js';
-export * from './audit/audit-filter.js';
-export * from './audit/audit-reader.js';
-export type { AuditFact } from './audit/audit-record-view.js';
 export * from './cluster.js';
 export * from './consumer-groups.js';
 export { csvRow } from './csv.js';

@@ -1,4 +1,5 @@
-import { type AuditFact, AuditReader, csvRow, filterNames, parseAuditFilter } from '@tributary/operations';
+import { csvRow } from '@tributary/operations';
+import { type AuditFact, AuditReader, filterNames, parseAuditFilter } from '@tributary/operations/audit';
 import { LedgerView, subjectIndexOf } from '@tributary/persistence';
 import type { Command } from 'commander';
 import { acting, CommandFailure, print } from '../run.js';
