@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SealingKey } from '@tributary/config';
+import { generateKey } from '@tributary/ledger';
 import { LedgerKeys } from '@tributary/persistence';
 import { registry } from '@tributary/registry';
 import type { LocalStack, SupervisedProcess } from '../local-stack/index.js';
@@ -82,6 +83,9 @@ export const nodeFlags = ['--max-semi-space-size=8', '--heap-growing-percent=100
 export class ServiceLauncher {
   private readonly kekFile: string;
   private readonly ledgerKeysFile: string;
+  private readonly auditKeyFile: string;
+  /** What the demo's ledger is verified with. */
+  readonly auditPublicKeyFile: string;
 
   constructor(private readonly options: LaunchOptions) {
     this.kekFile = join(options.stack.dataDir, 'kek');
@@ -90,6 +94,14 @@ export class ServiceLauncher {
     // Kept with the data folder: with other keys, what its ledger has of people could not be read again.
     if (!existsSync(this.ledgerKeysFile))
       writeFileSync(this.ledgerKeysFile, LedgerKeys.generate('development'), { mode: 0o600 });
+    this.auditKeyFile = join(options.stack.dataDir, 'audit-signing-key');
+    this.auditPublicKeyFile = join(options.stack.dataDir, 'audit-public-key');
+    // Kept as well: what it signed could not be verified with another.
+    if (!existsSync(this.auditKeyFile)) {
+      const { signingKey, verifyingKey } = generateKey('tributary.local/ledger');
+      writeFileSync(this.auditPublicKeyFile, `${verifyingKey}\n`);
+      writeFileSync(this.auditKeyFile, `${signingKey}\n`, { mode: 0o600 });
+    }
   }
 
   /** The environment that every service has: where the stack is, and the demo's secrets. */
@@ -103,6 +115,7 @@ export class ServiceLauncher {
       TRACE_RATIO: '1',
       TRIBUTARY_KEK_FILE: this.kekFile,
       LEDGER_KEYS_FILE: this.ledgerKeysFile,
+      AUDIT_SIGNING_KEY: `file:${this.auditKeyFile}`,
       ...secrets,
       ...env,
     };

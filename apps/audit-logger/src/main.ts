@@ -2,6 +2,7 @@ import { Database, Ledger, openDataKeys, type PreparedBatch } from '@tributary/p
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
 import { AuditLoggerModule } from './audit-logger.module.js';
 import { auditLoggerSettings } from './settings.js';
+import { startTreeKeeping } from './tree-keeping.js';
 
 const prepareEveryMs = 6 * 60 * 60 * 1000;
 
@@ -38,10 +39,15 @@ await runService({
       },
       settings.concurrency,
     );
+    let owned = (): readonly number[] => [];
+    const stopKeeping = await startTreeKeeping({ context, platform, database, partitions: () => owned() });
     return startConsumerApp(context, {
       platform,
       module,
-      closeAfter: [async () => clearInterval(preparing), () => database.close(), () => held.close()],
+      onServer: (server) => {
+        owned = () => server.snapshot().flatMap(({ partitions }) => partitions.map(({ partition }) => partition));
+      },
+      closeAfter: [stopKeeping, async () => clearInterval(preparing), () => database.close(), () => held.close()],
     });
   },
 });

@@ -1,12 +1,31 @@
-import { databaseSettings, integer, ledgerKeySettings } from '@tributary/config';
+import { databaseSettings, integer, kekSettings, ledgerKeySettings, optionalText, text } from '@tributary/config';
 
 export const auditLoggerSettings = {
   ...databaseSettings,
   ...ledgerKeySettings,
+  ...kekSettings,
   concurrency: integer(
     'CONCURRENCY',
     'Audit records in memory at the same time: the largest batch that can form.',
     6000,
     1,
+  ),
+  auditLogName: text(
+    'AUDIT_LOG_NAME',
+    'Names the ledger in its checkpoints, for example acme.example/ledger; it never changes, or new trees would begin.',
+    { fallback: 'tributary.local/ledger' },
+  ),
+  auditSigningKey: optionalText(
+    'AUDIT_SIGNING_KEY',
+    'Reference (file:, enc:, env:) to the key that signs checkpoints, made by "tributary audit new-key"; absent: nothing is signed.',
+  ),
+  auditPublicKeysFile: optionalText(
+    'AUDIT_PUBLIC_KEYS_FILE',
+    'File with the public keys of former signing keys, one a line: what they signed still binds the ledger.',
+  ),
+  checkpointSeconds: integer('AUDIT_CHECKPOINT_SECONDS', 'Seconds between two checkpoints of a growing ledger.', 10, 1),
+  checkpointFile: optionalText(
+    'AUDIT_CHECKPOINT_FILE',
+    'File that every checkpoint is appended to as well: kept where nobody can write to it afterwards, it tells later of a rewritten ledger.',
   ),
 } as const;

@@ -119,12 +119,13 @@ export const topics = {
   }),
   auditCheckpoints: defineTopic({
     name: 'audit.checkpoints.v1',
-    records: [],
-    key: 'topic:partition',
+    records: ['tributary.audit.Checkpoint'],
+    // With the hour, or compaction would leave one checkpoint of each tree and no history to hold an export against.
+    key: 'tree:hour',
     owner: 'audit-logger',
     partitions: 1,
     cleanup: 'compact',
-    purpose: 'Signed checkpoints of the ledger.',
+    purpose: 'Signed checkpoints of the ledger; of each tree, the last one of every hour is kept for good.',
   }),
   connections: control(
     'control.connections.v1',

@@ -279,7 +279,18 @@ export function rejectedRecord(facts: RejectedFacts): AuditRecord {
 }
 
 export interface OperatedFacts extends Who {
-  readonly action: 'applied' | 'removed' | 'redriven' | 'discarded' | 'suspended' | 'resumed' | 'offsets-accepted';
+  readonly action:
+    | 'applied'
+    | 'removed'
+    | 'redriven'
+    | 'discarded'
+    | 'suspended'
+    | 'resumed'
+    | 'offsets-accepted'
+    | 'erased'
+    | 'held'
+    | 'released'
+    | 'retired';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;
@@ -314,6 +325,35 @@ export function operatedRecord(facts: OperatedFacts): AuditRecord {
     deliveryId: facts.deliveryId ?? null,
     reason: facts.reason,
     details: { ...facts.details },
+  };
+}
+
+export interface UnreadableFacts {
+  /** Where the record is that could not be kept. */
+  readonly origin: Coordinates;
+  /** When the broker got it. */
+  readonly timestampMs: number;
+  readonly failure: Failure;
+  readonly payloadDigest: string;
+}
+
+/**
+ * Stands in the ledger for an audit record that cannot be kept there, so that every offset has its row and a missing row
+ * is always a loss. The reason may quote the record, so it is with the dead letter only.
+ */
+export function unreadableRecord({ origin, timestampMs, failure, payloadDigest }: UnreadableFacts): AuditRecord {
+  return {
+    ...empty,
+    ...originFields(origin),
+    auditId: digestOfParts(['ledger', 'unreadable', origin.topic, String(origin.partition), String(origin.offset)]),
+    stage: 'audit-logger',
+    action: 'unreadable',
+    outcome: 'dead',
+    actor: 'audit-logger',
+    occurredAt: timestampMs,
+    errorClass: failure.errorClass,
+    errorCode: failure.code ?? null,
+    payloadDigest,
   };
 }
 

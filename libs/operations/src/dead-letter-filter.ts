@@ -1,6 +1,13 @@
-import { deliveryHeaders, errorHeaders } from '@tributary/contracts';
+import { cloudEventHeaders as ce, deliveryHeaders, errorHeaders } from '@tributary/contracts';
+import { eventKey, rawKey } from '@tributary/domain';
 import type { IncomingRecord } from '@tributary/kafka';
 import type { DeadLetterState } from './dead-letter.js';
+
+/** Whose events they are. */
+export interface Person {
+  readonly tenant: string;
+  readonly subject: string;
+}
 
 /** What is absent does not matter; what is given must all hold. */
 export interface DeadLetterFilter {
@@ -12,12 +19,15 @@ export interface DeadLetterFilter {
   readonly fromMs?: number;
   /** Died before. */
   readonly toMs?: number;
+  readonly person?: Person;
   readonly state?: DeadLetterState;
 }
 
 /** What the record alone can tell; the state is asked for afterwards. */
-export function matches({ headers, key, timestampMs }: IncomingRecord, filter: DeadLetterFilter): boolean {
+export function matches(record: IncomingRecord, filter: DeadLetterFilter): boolean {
+  const { headers, key, timestampMs } = record;
   return (
+    (filter.person === undefined || isAbout(record, filter.person)) &&
     isWanted(headers[deliveryHeaders.connectionId], filter.connection) &&
     isWanted(headers[errorHeaders.class], filter.errorClass) &&
     isWanted(headers[errorHeaders.fingerprint], filter.fingerprint) &&
@@ -29,3 +39,12 @@ export function matches({ headers, key, timestampMs }: IncomingRecord, filter: D
 
 const isWanted = (found: string | undefined, wanted: string | undefined): boolean =>
   wanted === undefined || found === wanted;
+
+/** What died before its event was made tells whose it is by its key alone. */
+function isAbout({ headers, key }: IncomingRecord, { tenant, subject }: Person): boolean {
+  if (headers[ce.tenant] === tenant && headers[ce.subject] === subject) return true;
+  const text = key?.toString('utf8') ?? '';
+  if (text === eventKey(tenant, subject, '')) return true;
+  const connection = text.split(':')[1] ?? '';
+  return text === rawKey(tenant, connection, subject);
+}

@@ -1,4 +1,5 @@
 export * from './audit-trail.js';
+export * from './checkpoint-publisher.js';
 export * from './claim-batcher.js';
 export * from './connection-gates.js';
 export * from './connector-stage.js';
@@ -15,4 +16,5 @@ export * from './retention-cleaner.js';
 export * from './router-stage.js';
 export * from './suspender.js';
 export * from './suspension-ends.js';
+export * from './tree-keeper.js';
 export * from './webhook-receiver.js';

@@ -1,4 +1,4 @@
-import { rejectedRecord } from '@tributary/domain';
+import { rejectedRecord, sha256Hex } from '@tributary/domain';
 import type { LedgerEntry } from '@tributary/persistence';
 import { describe, expect, it } from 'vitest';
 import { LedgerStage } from './ledger-stage.js';
@@ -7,12 +7,14 @@ import { away, incoming, MemoryCodec, Refused } from './testing/world.js';
 function world(write: (entries: readonly LedgerEntry[]) => Promise<void>) {
   const codec = new MemoryCodec();
   const batches: number[][] = [];
+  const standIns: LedgerEntry[] = [];
   let rows = 0;
   const stage = new LedgerStage<readonly LedgerEntry[]>({
     codec,
     prepare: async (entries) => entries,
     write: (entries) => {
       batches.push(entries.map(({ offset }) => Number(offset)));
+      standIns.push(...entries.filter(({ record }) => record.action === 'unreadable'));
       return write(entries);
     },
     onWritten: (count) => {
@@ -38,7 +40,7 @@ function world(write: (entries: readonly LedgerEntry[]) => Promise<void>) {
       }),
     );
   const handleAll = (count: number) => Promise.allSettled(Array.from({ length: count }, (_, i) => handle(i)));
-  return { codec, stage, batches, handle, handleAll, written: () => rows };
+  return { codec, stage, batches, standIns, handle, handleAll, written: () => rows };
 }
 
 const kinds = (results: ReadonlyArray<PromiseSettledResult<{ to: string }>>) =>
@@ -73,35 +75,55 @@ describe('LedgerStage', () => {
   });
 
   it.each([[[0]], [[4]], [[8]], [[2, 3]], [[0, 1, 2, 3, 4, 5, 6, 7, 8]]])(
-    'dead-letters entries %j that the ledger refuses, and writes the others of their batch',
+    'dead-letters entries %j that the ledger refuses, writes the others of their batch, and leaves no gap',
     async (poison) => {
-      const { handleAll, written } = world(async (entries) => {
-        if (entries.some(({ offset }) => poison.includes(Number(offset)))) throw new Refused('ROW_REFUSED');
+      const { handleAll, written, standIns } = world(async (entries) => {
+        const isPoison = ({ offset, record }: LedgerEntry) =>
+          poison.includes(Number(offset)) && record.action !== 'unreadable';
+        if (entries.some(isPoison)) throw new Refused('ROW_REFUSED');
       });
       const results = kinds(await handleAll(9));
       expect(results.flatMap((kind, i) => (kind === 'deadLetter' ? [i] : []))).toEqual(poison);
       expect(results).not.toContain('thrown');
-      expect(written()).toBe(9 - poison.length);
+      expect(written()).toBe(9);
+      expect(standIns.map(({ offset, record }) => [Number(offset), record.originOffset, record.errorCode])).toEqual(
+        poison.map((offset) => [offset, offset, 'ROW_REFUSED']),
+      );
     },
   );
 
   it('goes on after a batch was refused', async () => {
     const { handle } = world(async (entries) => {
-      if (entries[0]?.offset === 0n) throw new Refused('ROW_REFUSED');
+      if (entries[0]?.offset === 0n && entries[0].record.action !== 'unreadable') throw new Refused('ROW_REFUSED');
     });
     expect(await handle(0)).toMatchObject({ to: 'deadLetter', failure: { code: 'ROW_REFUSED', stage: 'write' } });
     expect(await handle(1)).toEqual({ to: 'commit' });
   });
 
-  it('dead-letters what is no audit record, alone', async () => {
-    const { stage, codec } = world(async () => undefined);
+  it('dead-letters what is no audit record, alone, after its row says so', async () => {
+    const { stage, codec, standIns } = world(async () => undefined);
     expect(await stage.handle(incoming())).toMatchObject({ to: 'deadLetter', failure: { code: 'value-missing' } });
     const garbage = incoming({ value: Buffer.from('garbage') });
     expect(await stage.handle(garbage)).toMatchObject({ to: 'deadLetter', failure: { code: 'INVALID_AVRO' } });
+    expect(standIns.map(({ partition, offset, timestampMs }) => ({ partition, offset, timestampMs }))).toEqual(
+      [incoming(), garbage].map(({ partition, offset, timestampMs }) => ({ partition, offset, timestampMs })),
+    );
+    expect(standIns[1]?.record).toMatchObject({
+      errorCode: 'INVALID_AVRO',
+      reason: null,
+      payloadDigest: sha256Hex('garbage'),
+    });
     codec.trouble = () => {
       throw away();
     };
     await expect(stage.handle(garbage)).rejects.toThrow('does not answer');
+  });
+
+  it('puts a record back whose stand-in cannot be written now', async () => {
+    const { stage } = world(async () => {
+      throw away();
+    });
+    await expect(stage.handle(incoming())).rejects.toThrow('does not answer');
   });
 
   it('never writes more than 2,000 rows at once', async () => {

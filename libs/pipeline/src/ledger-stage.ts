@@ -1,5 +1,5 @@
 import type { AuditRecord } from '@tributary/contracts';
-import type { Failure, Settlement } from '@tributary/domain';
+import { type Failure, type Settlement, sha256Hex, unreadableRecord } from '@tributary/domain';
 import type { IncomingRecord } from '@tributary/kafka';
 import type { LedgerEntry } from '@tributary/persistence';
 import type { RecordCodec } from './ports.js';
@@ -39,14 +39,13 @@ export class LedgerStage<Prepared = unknown> {
 
   async handle(record: IncomingRecord): Promise<Settlement> {
     const read = await this.read(record);
-    if (!read.ok) return { to: 'deadLetter', failure: read.failure };
-    const refused = await this.append({
-      partition: record.partition,
-      offset: record.offset,
-      timestampMs: record.timestampMs,
-      record: read.value,
-    });
-    return refused ? { to: 'deadLetter', failure: refused } : { to: 'commit' };
+    const failure = read.ok ? await this.append(entryOf(record, read.value)) : read.failure;
+    if (!failure) return { to: 'commit' };
+    // Its offset has a row all the same: a gap in the ledger must never be anything but a loss.
+    const refused = await this.append(entryOf(record, standInFor(record, failure)));
+    if (refused)
+      throw new Error(`the ledger refuses even the row that says so of offset ${record.offset}: ${refused.reason}`);
+    return { to: 'deadLetter', failure };
   }
 
   private async read(record: IncomingRecord): Promise<Reading> {
@@ -128,3 +127,18 @@ export class LedgerStage<Prepared = unknown> {
     }
   }
 }
+
+const entryOf = ({ partition, offset, timestampMs }: IncomingRecord, record: AuditRecord): LedgerEntry => ({
+  partition,
+  offset,
+  timestampMs,
+  record,
+});
+
+const standInFor = ({ topic, partition, offset, timestampMs, value }: IncomingRecord, failure: Failure): AuditRecord =>
+  unreadableRecord({
+    origin: { topic, partition, offset },
+    timestampMs,
+    failure,
+    payloadDigest: sha256Hex(value ?? Buffer.alloc(0)),
+  });

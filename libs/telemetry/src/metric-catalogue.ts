@@ -175,6 +175,18 @@ export const metricCatalogue = {
     labels: ['destination', 'outcome'],
   },
   'ledger.rows': { kind: 'counter', description: 'Rows written to the ledger.', unit: '{row}', labels: [] },
+  'ledger.checkpoints': {
+    kind: 'counter',
+    description: 'Checkpoints of the ledger that were signed and published.',
+    unit: '{checkpoint}',
+    labels: [],
+  },
+  'ledger.trees.refused': {
+    kind: 'gauge',
+    description: 'Trees of the ledger that are not signed, because they contradict what was signed or have a gap.',
+    unit: '{tree}',
+    labels: [],
+  },
   'connections.suspended': {
     kind: 'gauge',
     description: 'Connections that wait for a person.',

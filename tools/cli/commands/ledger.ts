@@ -1,6 +1,42 @@
-import { LedgerKeys } from '@tributary/persistence';
+import { randomUUID } from 'node:crypto';
+import { integer, readSettings } from '@tributary/config';
+import { operatedRecord } from '@tributary/domain';
+import { type RetirablePlan, Retirement } from '@tributary/operations';
+import {
+  isMonth,
+  LedgerKeys,
+  LedgerMonths,
+  LegalHolds,
+  nameOf,
+  PersonalReader,
+  SubjectRecords,
+} from '@tributary/persistence';
 import type { Command } from 'commander';
-import { print } from '../run.js';
+import { acting, CommandFailure, confirm, print } from '../run.js';
+import type { Session } from '../session.js';
+import { renderTable } from '../table.js';
+import { heldKeysOf, reasonAbout } from './ledger-options.js';
+
+const retentionSettings = {
+  keepMonths: integer('LEDGER_KEEP_MONTHS', 'Whole months that the ledger is kept, besides the present one.', 84, 1),
+} as const;
+
+interface HoldOptions {
+  readonly tenant: string;
+  readonly subject?: string;
+  readonly reason: string;
+}
+
+interface RetireOptions {
+  readonly before: string;
+  readonly reason?: string;
+  readonly yes?: boolean;
+}
+
+interface PersonOptions {
+  readonly tenant: string;
+  readonly subject: string;
+}
 
 export function addLedgerCommands(program: Command): void {
   const ledger = program.command('ledger').description('the ledger: its keys, how long it is kept, whom it forgets');
@@ -8,4 +44,112 @@ export function addLedgerCommands(program: Command): void {
     .command('new-keys')
     .description('print a new key file for LEDGER_KEYS_FILE; without it, what the ledger has of people is lost')
     .action(() => print(LedgerKeys.generate(new Date().toISOString().slice(0, 10)).trimEnd()));
+  ledger
+    .command('hold')
+    .description('keep what the ledger has of a tenant, or of one subject: it is neither erased nor retired')
+    .requiredOption('--tenant <tenant>', 'tenant')
+    .option('--subject <subject>', 'subject; absent: everything of the tenant')
+    .requiredOption('--reason <text>', 'why, for the audit trail; must not name the person')
+    .action(acting(program, holdCommand));
+  ledger
+    .command('release <hold>')
+    .description('end a legal hold')
+    .requiredOption('--reason <text>', 'why, for the audit trail')
+    .action(acting(program, releaseCommand));
+  ledger.command('holds').description('the legal holds').action(acting(program, holdsCommand));
+  ledger
+    .command('retire')
+    .description('take months out of the ledger; shows them, and does it with --yes')
+    .requiredOption('--before <month>', 'the months before this one (2026-01)')
+    .option('--reason <text>', 'why, for the audit trail; needed with --yes')
+    .option('--yes', 'do it')
+    .action(acting(program, retireCommand));
+  ledger
+    .command('export-subject')
+    .description('everything that the ledger has of a person, one JSON object a line')
+    .requiredOption('--tenant <tenant>', 'tenant')
+    .requiredOption('--subject <subject>', 'subject of the events about the person')
+    .action(acting(program, exportCommand));
+}
+
+const subjectIndexOf = (session: Session, { tenant, subject }: PersonOptions): Buffer =>
+  heldKeysOf(session).keys.indexOf(tenant, nameOf({ kind: 'subject', subject }));
+
+async function holdCommand(session: Session, options: HoldOptions): Promise<void> {
+  const { tenant, subject } = options;
+  const reason = reasonAbout(options);
+  const subjectIndex = subject === undefined ? null : subjectIndexOf(session, { tenant, subject });
+  const id = await new LegalHolds(session.database).place({ tenant, subjectIndex, reason, placedBy: session.actor });
+  await tell(session, { action: 'held', entity: `legal-hold:${id}`, tenant, reason });
+  print(`legal hold ${id}`);
+}
+
+async function releaseCommand(session: Session, id: string, options: { readonly reason: string }): Promise<void> {
+  const reason = reasonAbout(options);
+  const hold = await new LegalHolds(session.database).release(id, session.actor);
+  if (!hold) throw new CommandFailure(`there is no legal hold ${id} that holds; tributary ledger holds lists them`);
+  await tell(session, { action: 'released', entity: `legal-hold:${id}`, tenant: hold.tenant, reason });
+  print(`released ${id}`);
+}
+
+async function holdsCommand(session: Session): Promise<void> {
+  const holds = await new LegalHolds(session.database).list();
+  const rows = holds.map((hold) => [
+    hold.id,
+    hold.tenant,
+    hold.subjectIndex?.toString('hex') ?? 'all',
+    hold.placedAt.toISOString(),
+    hold.placedBy,
+    hold.reason,
+  ]);
+  print(renderTable(['hold', 'tenant', 'subject', 'since', 'by', 'reason'], rows));
+}
+
+async function retireCommand(session: Session, options: RetireOptions): Promise<void> {
+  if (!isMonth(options.before)) throw new CommandFailure(`--before is ${options.before}; write a month like 2026-01`);
+  const retirement = new Retirement({
+    months: new LedgerMonths(session.database),
+    holds: new LegalHolds(session.database),
+    audit: session.platform.audit,
+    nowMs: Date.now,
+    ...readSettings(retentionSettings),
+  });
+  const plan = await retirement.plan(options.before);
+  printPlan(plan);
+  if (plan.months.length === 0 && plan.refusals.length > 0) throw new CommandFailure('nothing may be retired');
+  if (!options.yes || plan.months.length === 0) return print('nothing was done');
+  const reason = reasonAbout({ reason: options.reason ?? '' });
+  await confirm(`take ${plan.months.length} months out of the ledger?`, options.yes);
+  const tables = await retirement.run(plan, { actor: session.actor, reason, id: randomUUID() });
+  for (const table of tables) print(`${table} is out of the ledger; export it if it is needed, then drop it`);
+}
+
+function printPlan({ months, refusals }: RetirablePlan): void {
+  for (const { month, rows, bytes } of months) print(`${month}: about ${rows} rows, ${Math.ceil(bytes / 2 ** 20)} MiB`);
+  for (const { month, why } of refusals) print(`refused: ${month}: ${why}`);
+}
+
+async function exportCommand(session: Session, person: PersonOptions): Promise<void> {
+  const { dataKeys } = heldKeysOf(session);
+  const reader = new PersonalReader(dataKeys);
+  const records = new SubjectRecords(session.database);
+  let count = 0;
+  for await (const fact of records.facts(subjectIndexOf(session, person))) {
+    const [reading] = await reader.open([fact]);
+    const { personal, subject_index, leaf_hash, ...plain } = fact;
+    print(
+      JSON.stringify({ ...plain, personal: reading?.state === 'open' ? reading.fields : (reading?.state ?? null) }),
+    );
+    count += 1;
+  }
+  if (count === 0) throw new CommandFailure('the ledger has nothing about this subject');
+}
+
+type Told = Pick<Parameters<typeof operatedRecord>[0], 'action' | 'entity' | 'reason'> & { readonly tenant: string };
+
+async function tell(session: Session, told: Told): Promise<void> {
+  const occurredAtMs = Date.now();
+  await session.platform.audit.write(
+    operatedRecord({ ...told, actor: session.actor, occurredAtMs, identity: String(occurredAtMs) }),
+  );
 }

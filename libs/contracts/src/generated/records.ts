@@ -94,6 +94,24 @@ export interface AuditRecord {
   details: Record<string, string>;
 }
 
+/** A signed statement about the ledger: this tree of audit records had this root when it had this many leaves. */
+export interface Checkpoint {
+  /** Name of the tree: log, topic, partition and first offset. */
+  origin: string;
+  /** Partition of the audit topic. */
+  partition: number;
+  /** Offset of the first leaf. */
+  firstOffset: number;
+  /** Number of leaves. */
+  size: number;
+  /** Root of the tree (RFC 6962), base64. */
+  rootHash: string;
+  /** When it was signed. */
+  signedAt: number;
+  /** The signed note (C2SP tlog-checkpoint). Only this is signed; the other fields repeat it for readers. */
+  note: string;
+}
+
 /** A paying customer. */
 export interface Customer {
   /** The source's id of the customer. */
@@ -395,6 +413,7 @@ export interface Push {
 /** TypeScript type by full record name. */
 export interface RecordTypes {
   "tributary.audit.AuditRecord": AuditRecord;
+  "tributary.audit.Checkpoint": Checkpoint;
   "tributary.billing.Customer": Customer;
   "tributary.billing.Invoice": Invoice;
   "tributary.billing.Payment": Payment;
@@ -756,6 +775,61 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
           "default": {},
           "doc": "Anything else, as text.",
           "personal": true
+        }
+      ]
+    }
+  ],
+  "tributary.audit.Checkpoint": [
+    {
+      "type": "record",
+      "name": "Checkpoint",
+      "namespace": "tributary.audit",
+      "doc": "A signed statement about the ledger: this tree of audit records had this root when it had this many leaves.",
+      "fields": [
+        {
+          "name": "origin",
+          "type": "string",
+          "default": "",
+          "doc": "Name of the tree: log, topic, partition and first offset."
+        },
+        {
+          "name": "partition",
+          "type": "int",
+          "default": 0,
+          "doc": "Partition of the audit topic."
+        },
+        {
+          "name": "firstOffset",
+          "type": "long",
+          "default": 0,
+          "doc": "Offset of the first leaf."
+        },
+        {
+          "name": "size",
+          "type": "long",
+          "default": 0,
+          "doc": "Number of leaves."
+        },
+        {
+          "name": "rootHash",
+          "type": "string",
+          "default": "",
+          "doc": "Root of the tree (RFC 6962), base64."
+        },
+        {
+          "name": "signedAt",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "default": 0,
+          "doc": "When it was signed."
+        },
+        {
+          "name": "note",
+          "type": "string",
+          "default": "",
+          "doc": "The signed note (C2SP tlog-checkpoint). Only this is signed; the other fields repeat it for readers."
         }
       ]
     }

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { spaceFetches } from './kafkajs-fetch-spacing.js';
+import { resumePromptly } from './kafkajs-prompt-resume.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
@@ -22,6 +23,8 @@ export function applyKafkaJsPatches(): void {
   registerZstd();
   encodeRecordsInOnePass();
   spaceFetches();
+  // Around the spacing: a round in which everything is paused asks for nothing, and must not put the next fetch off.
+  resumePromptly();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when

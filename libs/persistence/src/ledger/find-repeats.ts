@@ -1,5 +1,6 @@
 import type { Database } from '../database.js';
 import type { LedgerEntry } from './ledger-row.js';
+import type { Numbered, ToldOrigins } from './told-origins.js';
 
 /** Longer than a topic keeps a record: what could be told again is found. */
 const lookBackMs = 45 * 86_400_000;
@@ -25,60 +26,57 @@ const byEntity = `
 
 type Batch = ReadonlyArray<{ readonly entry: LedgerEntry }>;
 
-interface Wanted {
-  readonly n: number;
-  readonly record: LedgerEntry['record'];
-}
-
 /**
  * Which entries of a batch tell a fact that an earlier one, or the ledger, tells already. The positions of the batch's
  * partitions must be held: a fact has one key, so it always comes in the same partition.
  */
-export async function findRepeats(query: Database['query'], batch: Batch): Promise<Set<number>> {
+export async function findRepeats(query: Database['query'], batch: Batch, told: ToldOrigins): Promise<Set<number>> {
   const repeats = new Set<number>();
   const ids = new Set<string>();
+  const ofOrigins: Numbered[] = [];
+  const ofEntities: Numbered[] = [];
   for (const [n, { entry }] of batch.entries()) {
-    if (ids.has(entry.record.auditId)) repeats.add(n);
-    ids.add(entry.record.auditId);
+    const { record } = entry;
+    if (ids.has(record.auditId)) repeats.add(n);
+    ids.add(record.auditId);
+    if (record.originTopic !== null) ofOrigins.push({ n, record });
+    else if (record.entity !== null) ofEntities.push({ n, record });
   }
-  const wanted = batch.map(({ entry: { record } }, n) => ({ n, record }));
+  const doubtful = await told.doubtful(query, ofOrigins);
+  if (doubtful.length === 0 && ofEntities.length === 0) return repeats;
   const since = new Date(Math.min(...batch.map(({ entry }) => entry.timestampMs)) - lookBackMs).toISOString();
   await query(onlyByIndex);
-  for (const n of await toldByOrigin(query, wanted, since)) repeats.add(n);
-  for (const n of await toldOfEntity(query, wanted, since)) repeats.add(n);
+  if (doubtful.length > 0)
+    await addTold(query, repeats, 'ledger-told-origin', byOrigin, originColumns(doubtful, since));
+  if (ofEntities.length > 0)
+    await addTold(query, repeats, 'ledger-told-entity', byEntity, entityColumns(ofEntities, since));
   return repeats;
 }
 
-async function toldByOrigin(query: Database['query'], all: readonly Wanted[], since: string): Promise<number[]> {
-  const wanted = all.filter(({ record }) => record.originTopic !== null);
-  if (wanted.length === 0) return [];
-  const rows = await query<{ n: number }>(
-    byOrigin,
-    [
-      wanted.map(({ record }) => record.originTopic?.replaceAll('\0', '\uFFFD')),
-      wanted.map(({ record }) => record.originPartition),
-      wanted.map(({ record }) => record.originOffset),
-      wanted.map(({ record }) => record.auditId.replaceAll('\0', '\uFFFD')),
-      wanted.map(({ n }) => n),
-      since,
-    ],
-    'ledger-told-origin',
-  );
-  return rows.map(({ n }) => n);
+async function addTold(
+  query: Database['query'],
+  repeats: Set<number>,
+  name: string,
+  statement: string,
+  values: unknown[],
+): Promise<void> {
+  for (const { n } of await query<{ n: number }>(statement, values, name)) repeats.add(n);
 }
 
-async function toldOfEntity(query: Database['query'], all: readonly Wanted[], since: string): Promise<number[]> {
-  const wanted = all.filter(({ record }) => record.originTopic === null && record.entity !== null);
-  if (wanted.length === 0) return [];
-  const rows = await query<{ n: number }>(
-    byEntity,
-    [
-      wanted.map(({ record }) => record.entity?.replaceAll('\0', '\uFFFD')),
-      wanted.map(({ record }) => record.auditId.replaceAll('\0', '\uFFFD')),
-      wanted.map(({ n }) => n),
-      since,
-    ],
-    'ledger-told-entity',
-  );
-  return rows.map(({ n }) => n);
-}
+const originColumns = (wanted: readonly Numbered[], since: string): unknown[] => [
+  wanted.map(({ record }) => asKept(record.originTopic)),
+  wanted.map(({ record }) => record.originPartition),
+  wanted.map(({ record }) => record.originOffset),
+  wanted.map(({ record }) => asKept(record.auditId)),
+  wanted.map(({ n }) => n),
+  since,
+];
+
+const entityColumns = (wanted: readonly Numbered[], since: string): unknown[] => [
+  wanted.map(({ record }) => asKept(record.entity)),
+  wanted.map(({ record }) => asKept(record.auditId)),
+  wanted.map(({ n }) => n),
+  since,
+];
+
+const asKept = (text: string | null): string | undefined => text?.replaceAll('\0', '\uFFFD');

@@ -3,6 +3,7 @@ import { type Json, type LedgerRow, leafHash } from '@tributary/ledger';
 import { RowRefused } from '../database-errors.js';
 import type { SplitRecord } from '../personal/personal-fields.js';
 import type { CopyBuffer } from './copy-buffer.js';
+import type { PersonalColumns } from './personal-columns.js';
 
 /** An audit record with where and when the broker has it. */
 export interface LedgerEntry {
@@ -10,12 +11,6 @@ export interface LedgerEntry {
   readonly offset: bigint;
   readonly timestampMs: number;
   readonly record: AuditRecord;
-}
-
-export interface PersonalColumns {
-  readonly subjectIndex: Buffer;
-  /** Null when the person was erased before the record was written. */
-  readonly personal: Buffer | null;
 }
 
 /** A row that is ready to be written. */
@@ -62,7 +57,7 @@ export function prepareRow(entry: LedgerEntry, split: SplitRecord, columns: Pers
     origin_topic: safe(record.originTopic),
     outcome: textSafe(record.outcome),
     payload_digest: safe(record.payloadDigest),
-    personal: columns?.personal?.toString('base64') ?? null,
+    personal: columns?.personalText ?? null,
     recorded_at: entry.timestampMs,
     skipped: split.skipped.map((one) => ({
       reason: textSafe(one.reason),
@@ -70,7 +65,7 @@ export function prepareRow(entry: LedgerEntry, split: SplitRecord, columns: Pers
     })),
     source: safe(record.source),
     stage: textSafe(record.stage),
-    subject_index: columns?.subjectIndex.toString('base64') ?? null,
+    subject_index: columns?.subjectIndexText ?? null,
     subscription_id: safe(record.subscriptionId),
     tenant: safe(record.tenant),
     trace_id: safe(record.traceId),

@@ -2,18 +2,12 @@ import type { Database } from '../database.js';
 import { forRecords } from '../database-errors.js';
 import type { DataKey, NamedSubject } from '../personal/data-keys.js';
 import { dataSubjectOf, nameOf, type SplitRecord, splitRecord } from '../personal/personal-fields.js';
-import { sealPersonal } from '../personal/sealed-personal.js';
 import { CopyBuffer } from './copy-buffer.js';
 import { findRepeats } from './find-repeats.js';
-import {
-  copiedColumns,
-  type LedgerEntry,
-  type PersonalColumns,
-  type PreparedRow,
-  prepareRow,
-  writeRow,
-} from './ledger-row.js';
+import { copiedColumns, type LedgerEntry, type PreparedRow, prepareRow, writeRow } from './ledger-row.js';
 import { addSums, monthSumsOf, sumColumns } from './month-sums.js';
+import { type PersonalColumns, personalColumns } from './personal-columns.js';
+import { ToldOrigins } from './told-origins.js';
 
 export interface LedgerPorts {
   readonly database: Pick<Database, 'query' | 'transaction'>;
@@ -28,12 +22,15 @@ type Query = Database['query'];
 const copyRows = `COPY ledger.audit_record (${copiedColumns.join(', ')}) FROM STDIN (FORMAT binary)`;
 
 const advancePositions = `
-  UPDATE ledger.position SET next_offset = GREATEST(next_offset, wanted.next), updated_at = now()
+  UPDATE ledger.position SET next_offset = wanted.next, updated_at = now()
   FROM unnest($1::int[], $2::bigint[]) AS wanted (partition, next) WHERE audit_partition = wanted.partition`;
 
 /** Writes the ledger. Writing the same entry again changes nothing. */
 export class Ledger {
   private readonly months = new Set<string>();
+  private readonly told = new ToldOrigins();
+  /** Where this writer left each partition. */
+  private readonly leftAt = new Map<number, bigint>();
 
   constructor(private readonly ports: LedgerPorts) {}
 
@@ -48,9 +45,9 @@ export class Ledger {
   /** What of `write` needs no ledger: encrypts and hashes, so that it can be done while another batch is written. */
   async prepareRows(entries: readonly LedgerEntry[]): Promise<PreparedBatch> {
     try {
-      const once = [...new Map(entries.map((entry) => [positionOf(entry), entry])).values()];
+      const once = withoutDoubles(entries);
       const splits = once.map(({ record }) => splitRecord(record));
-      const columns = await this.personalColumns(once, splits);
+      const columns = await this.columnsOf(once, splits);
       return once.map((entry, i) => ({
         entry,
         prepared: prepareRow(entry, splits[i] as SplitRecord, columns[i]),
@@ -67,23 +64,26 @@ export class Ledger {
       await this.ensureMonths(batch.map(({ entry }) => entry));
       await this.ports.database.transaction(async (query, copyIn) => {
         const known = await lockPositions(query, batch);
+        if ([...known].some(([partition, next]) => this.leftAt.get(partition) !== next)) this.told.forget();
         const fresh = await withoutWritten(query, batch, known);
         if (fresh.length === 0) return;
-        const repeats = await findRepeats(query, fresh);
+        const repeats = await findRepeats(query, fresh, this.told);
         const rows = new CopyBuffer();
         for (const [i, { prepared }] of fresh.entries()) writeRow(rows, prepared, repeats.has(i));
         await copyIn(copyRows, [rows.take()]);
         const sums = monthSumsOf(fresh.filter((_, i) => !repeats.has(i)).map(({ entry }) => entry));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
-        const next = nextOffsets(fresh);
+        const next = nextOffsets(fresh, known);
         await query(advancePositions, [[...next.keys()], [...next.values()].map(String)], 'ledger-position');
+        for (const [partition, offset] of next) this.leftAt.set(partition, offset);
       });
     } catch (error) {
+      this.told.forget();
       throw forRecords(error);
     }
   }
 
-  private async personalColumns(
+  private async columnsOf(
     entries: readonly LedgerEntry[],
     splits: readonly SplitRecord[],
   ): Promise<Array<PersonalColumns | undefined>> {
@@ -95,10 +95,7 @@ export class Ledger {
       const key = keys[n] as DataKey;
       const { personal } = splits[i] as SplitRecord;
       const isErased = (entries[i] as LedgerEntry).timestampMs <= key.erasedUntilMs;
-      columns[i] = {
-        subjectIndex: key.index,
-        personal: isErased || !personal ? null : sealPersonal(key, personal),
-      };
+      columns[i] = personalColumns(key, isErased ? undefined : personal);
     }
     return columns;
   }
@@ -130,6 +127,17 @@ export class Ledger {
     this.lastFromMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
     this.lastToMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
   }
+}
+
+/** The same record may come twice in a batch, when its partition was given back and taken again. */
+function withoutDoubles(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const last = new Map<number, bigint>();
+  for (const { partition, offset } of entries) {
+    if (offset <= (last.get(partition) ?? -1n))
+      return [...new Map(entries.map((one) => [positionOf(one), one])).values()];
+    last.set(partition, offset);
+  }
+  return entries;
 }
 
 const positionOf = ({ partition, offset }: LedgerEntry): string => `${partition}/${offset}`;
@@ -176,8 +184,8 @@ async function withoutWritten(
   return batch.filter(({ entry }) => !written.has(positionOf(entry)));
 }
 
-function nextOffsets(batch: PreparedBatch): Map<number, bigint> {
-  const next = new Map<number, bigint>();
+function nextOffsets(batch: PreparedBatch, positions: ReadonlyMap<number, bigint>): Map<number, bigint> {
+  const next = new Map(positions);
   for (const { entry } of batch) {
     const before = next.get(entry.partition) ?? 0n;
     if (entry.offset + 1n > before) next.set(entry.partition, entry.offset + 1n);

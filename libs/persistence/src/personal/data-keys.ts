@@ -186,6 +186,18 @@ export class DataKeys {
     return erased.length;
   }
 
+  /** Deletes the keys of these data subjects, where there are any. @returns how many there were. */
+  async eraseExisting(indexes: readonly Buffer[]): Promise<number> {
+    this.cache.clear();
+    this.older.clear();
+    const rows = await this.options.database.query(
+      `UPDATE data_key SET wrapped = NULL, erased_at = now()
+       WHERE subject_index = ANY($1::bytea[]) AND wrapped IS NOT NULL RETURNING 1`,
+      [indexes],
+    );
+    return rows.length;
+  }
+
   /** How many keys of a data subject are left, and how many were erased. */
   async count(index: Buffer): Promise<{ readonly held: number; readonly erased: number }> {
     const history = (await this.historiesOf([index])).get(text(index)) ?? [];

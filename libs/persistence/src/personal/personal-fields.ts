@@ -14,10 +14,13 @@ export interface PersonalFields {
 const plainDetails: ReadonlySet<string> = new Set([
   'acceptedAtMs',
   'count',
+  'deadLettersDiscarded',
   'edited',
   'eventIds',
   'headersChanged',
+  'keysErased',
   'offsets',
+  'receiptsForgotten',
   'redriveId',
   'status',
   'valueDigest',

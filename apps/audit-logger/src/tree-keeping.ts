@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import type { ValuesOf } from '@tributary/config';
+import { topics } from '@tributary/contracts';
+import { CompactedTopicReader, TopicAdmin } from '@tributary/kafka';
+import { parseSigningKey, parseVerifyingKey, type VerifyingKey } from '@tributary/ledger';
+import { type Database, LedgerTrees } from '@tributary/persistence';
+import { PublishedCheckpoints, publishCheckpoint, TreeKeeper, type TreeKeeperPorts } from '@tributary/pipeline';
+import { openSecrets, type Platform, type ServiceContext } from '@tributary/runtime';
+import type { auditLoggerSettings } from './settings.js';
+
+type Settings = ValuesOf<typeof auditLoggerSettings>;
+
+export interface TreeKeepingOptions {
+  readonly context: ServiceContext<typeof auditLoggerSettings>;
+  readonly platform: Platform;
+  readonly database: Database;
+  readonly partitions: () => readonly number[];
+}
+
+/** Keeps and signs the trees of the partitions that this process owns. Returns how to stop. */
+export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() => Promise<void>> {
+  const { context, platform, database, partitions } = options;
+  const { settings, logger, metrics, onFatal } = context;
+  const admin = new TopicAdmin(platform.client);
+  const published = new PublishedCheckpoints(platform.codec);
+  const reader = new CompactedTopicReader({
+    client: platform.client,
+    topic: topics.auditCheckpoints.name,
+    logger,
+    onFatal,
+    onRecord: async (key, value) => {
+      if (!value) return;
+      await published.take(value).catch((error: Error) => logger.error({ error, key }, 'checkpoint.unreadable'));
+    },
+  });
+  const keeper = new TreeKeeper(settings.auditLogName, {
+    trees: new LedgerTrees(database),
+    lowOffset: (partition) => lowOffset(admin, partition),
+    // Nothing is signed before what was signed is known.
+    partitions: () => (reader.isReady ? partitions() : []),
+    lastNote: (partition) => published.lastNote(partition),
+    keys: keysOf(settings),
+    publish: async (checkpoint) => {
+      await publishCheckpoint({ codec: platform.codec, writer: platform.producer }, checkpoint);
+      metrics.add('ledger.checkpoints', 1);
+      if (settings.checkpointFile) await appendFile(settings.checkpointFile, `${checkpoint.note}\n`);
+    },
+    nowMs: () => Date.now(),
+    logger,
+  });
+  metrics.observe('ledger.trees.refused', () => [[keeper.refusedTrees]]);
+  await reader.start();
+  if (!settings.auditSigningKey) logger.warn({}, 'ledger.not-signed');
+  const keeping = setInterval(() => void keeper.keep(), settings.checkpointSeconds * 1000);
+  return async () => {
+    clearInterval(keeping);
+    await keeper.keep();
+    await reader.stop();
+    await admin.close();
+  };
+}
+
+async function lowOffset(admin: TopicAdmin, partition: number): Promise<number> {
+  const range = (await admin.offsets(topics.audit.name))?.find((one) => one.partition === partition);
+  if (!range) throw new Error(`topic ${topics.audit.name} has no partition ${partition}: run "tributary topics apply"`);
+  return range.low;
+}
+
+/** Read anew at every round: a mounted key changes, and a key that cannot be had must not end the process. */
+function keysOf({ auditSigningKey, auditPublicKeysFile, kekFile }: Settings): TreeKeeperPorts['keys'] {
+  if (!auditSigningKey) return () => undefined;
+  const { reader } = openSecrets(kekFile);
+  return () => {
+    const reading = reader.read(auditSigningKey);
+    if (!reading.ok) throw new Error(`AUDIT_SIGNING_KEY ${reading.reason}`);
+    return { signing: parseSigningKey(reading.value), former: formerKeys(auditPublicKeysFile) };
+  };
+}
+
+function formerKeys(file: string | undefined): VerifyingKey[] {
+  if (!file) return [];
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.filter((line) => line.trim() !== '').map(parseVerifyingKey);
+}
