@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.js';
+import { addAuditFindCommand } from './commands/audit-find.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addDeadLetterCommands } from './commands/dead-letters.js';
 import { addEraseCommand } from './commands/erase.js';
@@ -28,6 +29,7 @@ addLanesCommand(program);
 addLedgerCommands(program);
 addEraseCommand(program);
 addSecretCommands(program);
+addAuditFindCommand(program);
 addHealthCommand(program);
 
 await program.parseAsync();

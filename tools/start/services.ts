@@ -56,7 +56,11 @@ export function servicePlans(): ServicePlan[] {
     app: 'connector',
     env: { DESTINATION: slug, EGRESS_ALLOW: '127.0.0.1/32' },
   }));
-  const plain = ['ingress', 'normalizer', 'router', 'audit-logger'].map((app) => ({ name: app, app, env: {} }));
+  const plain = ['ingress', 'normalizer', 'router', 'audit-logger', 'console'].map((app) => ({
+    name: app,
+    app,
+    env: {},
+  }));
   return [...plain, ...connectors];
 }
 

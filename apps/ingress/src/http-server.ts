@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { RequestHeaders, WebhookRequest } from '@tributary/connector-kit';
 import type { Answer, PublishReceiver, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
-import type { Health } from '@tributary/runtime';
+import { type Health, nothingHere, problemCode, sendAnswer } from '@tributary/runtime';
 import type { Logger, Metrics } from '@tributary/telemetry';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -62,7 +61,7 @@ async function answering(
   const labels = { source: answer.source ?? 'unknown', status: answer.status };
   parts.metrics.add('ingress.requests', 1, labels);
   parts.metrics.record('ingress.request.duration', (performance.now() - startedAt) / 1000, { source: labels.source });
-  send(reply, answer, correlationIdOf(span));
+  sendAnswer(reply, answer, correlationIdOf(span));
 }
 
 function endSpan(span: Span, answer: Answer): void {
@@ -74,54 +73,6 @@ function endSpan(span: Span, answer: Answer): void {
 function correlationIdOf(span: Span): string {
   const { traceId } = span.spanContext();
   return /^0+$/.test(traceId) ? randomUUID() : traceId;
-}
-
-function send(reply: FastifyReply, { status, headers, body, problem }: Answer, correlationId: string): void {
-  reply.code(status).header('x-correlation-id', correlationId);
-  if (headers) reply.headers(headers);
-  if (!problem) {
-    reply.send(body ?? '');
-    return;
-  }
-  reply.header('content-type', 'application/problem+json');
-  reply.send(problemText(status, problem, correlationId));
-}
-
-function problemText(status: number, problem: NonNullable<Answer['problem']>, correlationId: string): string {
-  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, ...problem, correlationId });
-}
-
-/** What is wrong before there is a route: a path that cannot be read, or bytes that are no HTTP. */
-export const serverErrors = {
-  frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown): void =>
-    send(reply as FastifyReply, unreadable(error.statusCode ?? 400), randomUUID()),
-  clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket): void => {
-    // Reset by the sender: nobody is there to be told.
-    if (error.code !== 'ECONNRESET' && socket.writable) socket.write(rawAnswer(statusOf(error)));
-    socket.destroy();
-  },
-};
-
-const unreadable = (status: number) => ({
-  status,
-  problem: { code: problemCode(status), detail: 'the request cannot be read' },
-});
-
-function statusOf({ code }: NodeJS.ErrnoException): number {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
-  return code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-}
-
-function rawAnswer(status: number): string {
-  const correlationId = randomUUID();
-  const body = problemText(status, unreadable(status).problem, correlationId);
-  const headers = [
-    `content-length: ${Buffer.byteLength(body)}`,
-    'content-type: application/problem+json',
-    `x-correlation-id: ${correlationId}`,
-    'connection: close',
-  ];
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n${body}`;
 }
 
 // The reason is in our log under the correlation id; the sender learns that trying again is right.
@@ -144,14 +95,11 @@ function answerError(parts: HttpServerParts, error: FastifyError, request: Fasti
   parts.metrics.add('ingress.requests', 1, { source: 'unknown', status: answer.status });
   // Closed at once, the connection is reset under a sender that is still writing, and it never reads our answer.
   if (Number(request.headers['content-length']) <= mostDrainedBytes) reply.removeHeader('connection');
-  send(reply, answer, randomUUID());
+  sendAnswer(reply, answer, randomUUID());
 }
 
 /** Rest of a refused body that is read and thrown away. */
 const mostDrainedBytes = 16 * 1024 * 1024;
-
-const problemCode = (status: number): string =>
-  status === 413 ? 'body-too-large' : status === 415 ? 'content-type' : 'request-invalid';
 
 /** We never inflate what comes in: a few bytes could become gigabytes, and what is signed is what is on the wire. */
 function refusedEncoding(request: FastifyRequest): Answer | undefined {
@@ -229,5 +177,5 @@ async function operational(parts: HttpServerParts, request: FastifyRequest, repl
     await reply.code(answer.status).header('content-type', answer.contentType).send(answer.body);
     return;
   }
-  send(reply, { status: 404, problem: { code: 'not-found', detail: 'there is nothing here' } }, randomUUID());
+  sendAnswer(reply, nothingHere, randomUUID());
 }

@@ -4,8 +4,8 @@ import { topicFamilies } from '@tributary/contracts';
 import { ConnectionDirectory } from '@tributary/control';
 import { PublishReceiver, RejectionLog, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
 import { sourceDefinitions } from '@tributary/registry/sources';
-import { connectPlatform, type Health, nestLogger, openSecrets, runService } from '@tributary/runtime';
-import { addRoutes, serverErrors } from './http-server.js';
+import { connectPlatform, type Health, nestLogger, openSecrets, runService, serverErrors } from '@tributary/runtime';
+import { addRoutes } from './http-server.js';
 import { IngressModule } from './ingress.module.js';
 import { ingressSettings } from './settings.js';
 

@@ -66,6 +66,13 @@ describe('an integration file', () => {
     ['a secret that is no list', connection('source: x\n    secrets: { webhook: env:A }'), /a\.yaml:5: .*array/],
     ['both sides', connection('source: x\n    destination: y'), /exactly one of source and destination/],
     ['neither side', connection('settings: {}'), /exactly one of source and destination/],
+    [
+      'a key without a tenant that may publish',
+      'apiKeys:\n  - { id: k, key: env:KEY }',
+      /has no tenant, so its only scope/,
+    ],
+    ['a scope that there is not', 'apiKeys:\n  - { id: k, tenant: a, key: env:KEY, scopes: [read] }', /:2: .*scopes/],
+    ['a key for nothing', 'apiKeys:\n  - { id: k, tenant: a, key: env:KEY, scopes: [] }', /:2: .*scopes/],
     ['onDead of a source', connection('source: x\n    onDead: hold'), /is a source/],
     ['an onDead that there is not', connection('destination: x\n    onDead: perhaps'), /:5: .*onDead/],
     ['limits of a source', connection('source: x\n    limits: { perSecond: 1 }'), /is a source/],

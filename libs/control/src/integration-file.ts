@@ -4,6 +4,7 @@ import { isSecretReference } from '@tributary/config';
 import { isId } from '@tributary/domain';
 import { type Document, isCollection, isNode, LineCounter, parseAllDocuments, visit } from 'yaml';
 import { z } from 'zod';
+import { apiKeyScopes } from './api-key-check.js';
 
 const id = z.string().refine(isId, 'must match [a-z0-9][a-z0-9-]{0,62}');
 const secretReference = z
@@ -53,12 +54,18 @@ const subscription = z.strictObject({
   mapping: z.record(z.string(), z.string()).optional(),
 });
 
-const apiKey = z.strictObject({
-  id,
-  tenant: id,
-  key: secretReference,
-  scopes: z.array(z.string()).default(['publish']),
-});
+const apiKey = z
+  .strictObject({
+    id,
+    /** Absent: of an auditor, who sees all tenants. */
+    tenant: id.optional(),
+    key: secretReference,
+    scopes: z.array(z.enum(apiKeyScopes)).min(1).default(['publish']),
+  })
+  .refine(
+    ({ tenant, scopes }) => tenant !== undefined || scopes.every((scope) => scope === 'audit:read'),
+    'has no tenant, so its only scope can be audit:read; name a tenant, or write scopes: [audit:read]',
+  );
 
 const document = z.strictObject({
   connections: z.array(connection).optional(),

@@ -50,7 +50,7 @@ describe('a plan', () => {
   });
 
   it('refuses an API key that no request could be matched to', () => {
-    const other = { id: 'store', tenant: 'acme', key: 'env:KEY', scopes: ['publish'] };
+    const other = { id: 'store', tenant: 'acme', key: 'env:KEY', scopes: ['publish' as const] };
     const refused = () => plan({ apiKeys: [other] }, nothing);
     expect(refused).toThrow(/must begin with "store\."/);
     expect(refused).not.toThrow(/plain of/);

@@ -83,7 +83,7 @@ const subscriptionRow = (spec: SubscriptionSpec): Unversioned<Subscription> => (
 
 const apiKeyRow = (spec: ApiKeySpec, readSecret: PlanOptions['readSecret']): Unversioned<ApiKey> => ({
   id: spec.id,
-  tenant: spec.tenant,
+  tenant: spec.tenant ?? '',
   hash: hashOfKey(spec, readSecret(spec.key)),
   scopes: spec.scopes,
 });

@@ -1,21 +1,14 @@
-import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Database } from './database.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DeadLetterActs, type NewDeadLetterAct } from './dead-letter-acts.js';
-import { migrate } from './migrate.js';
+import { withMigratedDatabase } from './testing/migrated-database.js';
 
 describe('DeadLetterActs', () => {
-  const database = withDatabase();
-  let opened: Database;
+  const held = withMigratedDatabase();
   let acts: DeadLetterActs;
   let next = 0;
-  beforeAll(async () => {
-    await migrate(database.url);
-    const options = { url: database.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined };
-    opened = new Database(options);
-    acts = new DeadLetterActs(opened);
+  beforeAll(() => {
+    acts = new DeadLetterActs(held.database);
   });
-  afterAll(() => opened?.close());
 
   const anAct = (over: Partial<NewDeadLetterAct> = {}): NewDeadLetterAct => ({
     deadLetter: `t.dlt/0/${next++}`,

@@ -1,20 +1,16 @@
 import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Database } from './database.js';
 import { DatabaseNotReady } from './database-errors.js';
 import { DeliveryClaims } from './delivery-claims.js';
-import { migrate } from './migrate.js';
+import { withMigratedDatabase } from './testing/migrated-database.js';
 
-const held = withDatabase();
-let database: Database;
+const held = withMigratedDatabase();
 let claims: DeliveryClaims;
 
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
-  claims = new DeliveryClaims(database);
+beforeAll(() => {
+  claims = new DeliveryClaims(held.database);
 });
-afterAll(() => database.close());
 
 let next = 0;
 const aDelivery = (round = '') => ({ deliveryId: `d${next++}`, round });
@@ -59,9 +55,10 @@ describe('DeliveryClaims', () => {
   it('knows how long ago a claim was made', async () => {
     const delivery = aDelivery();
     await claims.claim([delivery]);
-    await database.query("UPDATE delivery.claim SET claimed_at = now() - interval '1 minute' WHERE delivery_id = $1", [
-      delivery.deliveryId,
-    ]);
+    await held.database.query(
+      "UPDATE delivery.claim SET claimed_at = now() - interval '1 minute' WHERE delivery_id = $1",
+      [delivery.deliveryId],
+    );
     const [state] = await claims.claim([delivery]);
     expect(state?.kind === 'in-doubt' && state.ageMs).toBeGreaterThanOrEqual(60_000);
   });
@@ -113,7 +110,7 @@ describe('DeliveryClaims', () => {
     const old = Array.from({ length: 5 }, () => aDelivery());
     const young = aDelivery();
     await claims.claim([...old, young]);
-    await database.query(
+    await held.database.query(
       "UPDATE delivery.claim SET claimed_at = now() - interval '16 days' WHERE delivery_id = ANY ($1)",
       [old.map(({ deliveryId }) => deliveryId)],
     );

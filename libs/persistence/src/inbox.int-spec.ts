@@ -1,22 +1,18 @@
 import { InfrastructureUnavailable } from '@tributary/domain';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Database } from './database.js';
 import { DatabaseNotReady } from './database-errors.js';
 import { type Claim, Inbox } from './inbox.js';
-import { migrate } from './migrate.js';
+import { withMigratedDatabase } from './testing/migrated-database.js';
 
-const held = withDatabase();
-let database: Database;
+const held = withMigratedDatabase();
 let inbox: Inbox;
 
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
-  inbox = new Inbox(database);
+beforeAll(() => {
+  inbox = new Inbox(held.database);
 });
-afterAll(() => database.close());
 
 let nextOffset = 0n;
 const aClaim = (eventId: string, over: Partial<Claim> = {}): Claim => ({
@@ -100,7 +96,9 @@ describe('Inbox', () => {
   it('forgets what is old, a bounded number at a time, and nothing else', async () => {
     await inbox.claim(Array.from({ length: 5 }, (_, i) => aClaim(`old-${i}`)));
     await inbox.claim([aClaim('young')]);
-    await database.query("UPDATE inbox.claim SET claimed_at = now() - interval '31 days' WHERE event_id LIKE 'old-%'");
+    await held.database.query(
+      "UPDATE inbox.claim SET claimed_at = now() - interval '31 days' WHERE event_id LIKE 'old-%'",
+    );
     expect(await inbox.forget(30, 3)).toBe(3);
     expect(await inbox.forget(30, 3)).toBe(2);
     expect(await inbox.forget(30, 3)).toBe(0);

@@ -96,7 +96,8 @@ describe('PublishReceiver', () => {
   });
 
   it('answers 403 to a key that may not publish', async () => {
-    expect(await world({ ...aKey, scopes: ['read'] }).publish(anEvent)).toMatchObject({ status: 403 });
+    expect(await world({ ...aKey, scopes: ['audit:read'] }).publish(anEvent)).toMatchObject({ status: 403 });
+    expect(await world({ ...aKey, tenant: '' }).publish(anEvent)).toMatchObject({ status: 403 });
   });
 
   it.each(['', 'application/json', 'text/plain', `x${single}`])(

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { asIdentifier, asObject, decodeUtf8, type JsonObject, msFromIso, readJsonText } from '@tributary/connector-kit';
 import {
   type ApiKey,
@@ -9,6 +8,7 @@ import {
   type RawRecord,
   topicFamilies,
 } from '@tributary/contracts';
+import { apiKeyIn, mayUse } from '@tributary/control';
 import { rawKey, sha256Hex } from '@tributary/domain';
 import type { OutgoingRecord } from '@tributary/kafka';
 import type { Type, types } from 'avsc';
@@ -48,7 +48,7 @@ export class PublishReceiver {
   constructor(private readonly ports: PublishReceiverPorts) {}
 
   async receive(request: PublishRequest): Promise<Answer> {
-    const key = this.authenticate(request.authorization);
+    const key = apiKeyIn(request.authorization, this.ports.apiKeyOf);
     if (!key)
       return this.reject(
         request,
@@ -57,8 +57,7 @@ export class PublishReceiver {
         'api-key-wrong',
         'a valid API key is needed: Authorization: Bearer <key>',
       );
-    if (!key.scopes.includes('publish'))
-      return this.reject(request, key, 403, 'scope-missing', 'this API key may not publish');
+    if (!mayUse(key, 'publish')) return this.reject(request, key, 403, 'scope-missing', 'this API key may not publish');
     const form = mediaType(request.contentType);
     if (form !== structured && form !== batch) {
       return this.reject(request, key, 415, 'content-type', `send ${structured} or ${batch}`);
@@ -68,15 +67,6 @@ export class PublishReceiver {
     const errors = events.flatMap((event, index) => checkEvent(event, form === batch ? `/${index}` : ''));
     if (errors.length > 0) return invalidAnswer(errors);
     return this.write(key, request, events, form === batch);
-  }
-
-  private authenticate(authorization: string | undefined): ApiKey | undefined {
-    const match = /^Bearer ([a-z0-9][a-z0-9-]{0,62})\.([\x21-\x7e]{16,200})$/i.exec(authorization ?? '');
-    if (!match) return undefined;
-    const key = this.ports.apiKeyOf(match[1] ?? '');
-    const given = Buffer.from(sha256Hex(`${match[1]}.${match[2]}`));
-    const wanted = Buffer.from(key?.hash ?? '0'.repeat(64));
-    return timingSafeEqual(given, wanted) ? key : undefined;
   }
 
   private async write(

@@ -1,6 +1,7 @@
 export * from './consumer-app.js';
 export * from './health.js';
 export * from './health-server.js';
+export * from './http-answers.js';
 export type { LiveState } from './live-state.js';
 export * from './nest-logger.js';
 export * from './platform.js';

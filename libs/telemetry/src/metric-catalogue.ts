@@ -22,6 +22,18 @@ export const metricCatalogue = {
     unit: 's',
     labels: ['source'],
   },
+  'console.requests': {
+    kind: 'counter',
+    description: 'Questions answered by the console.',
+    unit: '{request}',
+    labels: ['status'],
+  },
+  'console.request.duration': {
+    kind: 'histogram',
+    description: 'Time from a question to its answer.',
+    unit: 's',
+    labels: [],
+  },
   'records.settled': {
     kind: 'counter',
     description: 'Records settled by a consumer.',

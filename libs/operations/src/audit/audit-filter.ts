@@ -49,9 +49,9 @@ export function parseAuditFilter(given: Readonly<Record<string, string | undefin
   for (const [name, text] of Object.entries(given)) {
     if (text === undefined) continue;
     if (!(filterNames as readonly string[]).includes(name))
-      throw new BadAuditQuestion(`${name} is no filter; there are ${filterNames.join(', ')}`);
+      throw new BadAuditQuestion(`${name.slice(0, 50)} is no filter; there are ${filterNames.join(', ')}`);
     if (name === 'from' || name === 'to') filter[`${name}Ms`] = timeOf(name, text);
-    else filter[name] = textOf(name, text);
+    else filter[name] = checkedText(name, text);
   }
   const { fromMs, toMs } = filter as AuditFilter;
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs)
@@ -59,7 +59,8 @@ export function parseAuditFilter(given: Readonly<Record<string, string | undefin
   return filter;
 }
 
-function textOf(name: string, text: string): string {
+/** @throws BadAuditQuestion for a text that no record can have. */
+export function checkedText(name: string, text: string): string {
   if (text === '') throw new BadAuditQuestion(`${name} is empty; leave it out`);
   if (text.length > longestText) throw new BadAuditQuestion(`${name} is longer than ${longestText} characters`);
   // PostgreSQL's texts hold no NUL, so nothing could be found.

@@ -78,6 +78,18 @@ export class AuditReader {
     };
   }
 
+  /** From new to old, over as many pages as it takes; one page in memory. @throws BadAuditQuestion */
+  async *findAll(scope: LedgerScope, filter: AuditFilter, atMost: number): AsyncGenerator<AuditFact, void> {
+    let cursor: string | undefined;
+    for (let left = atMost; left > 0; ) {
+      const page = await this.find(scope, filter, { limit: Math.min(left, mostPerPage), cursor });
+      yield* page.records;
+      left -= page.records.length;
+      if (page.next === null) return;
+      cursor = page.next;
+    }
+  }
+
   /** Everything known about an event, by its id or the id of one of its deliveries, in the order of the story. */
   async story(scope: LedgerScope, id: string): Promise<AuditFact[]> {
     const rows = await this.parts.view.read(scope, (query) =>

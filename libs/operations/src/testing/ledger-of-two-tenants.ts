@@ -1,4 +1,4 @@
-import type { AuditRecord } from '@tributary/contracts';
+import { type AuditRecord, topicFamilies } from '@tributary/contracts';
 import { acceptedRecord, operatedRecord } from '@tributary/domain';
 import {
   Database,
@@ -55,7 +55,7 @@ function recordsOf(tenant: string, i: number): AuditRecord[] {
     tenant,
     eventSource: `/${tenant}/in`,
     eventId: `e${i}`,
-    origin: { topic: `raw.${tenant}.v1`, partition: 0, offset: i },
+    origin: { topic: topicFamilies.raw('gusto').name, partition: tenants.indexOf(tenant as 'acme'), offset: i },
     outcome: 'normalized',
     source: 'gusto',
     connectionId: 'in',
