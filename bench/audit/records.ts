@@ -1,4 +1,4 @@
-import type { AuditRecord } from '@tributary/contracts';
+import { type AuditRecord, topicFamilies } from '@tributary/contracts';
 import {
   acceptedRecord,
   attemptedRecord,
@@ -12,6 +12,8 @@ import {
 /** What the records are about: so many of each, in turn. */
 const tenants = 20;
 const eventsPerSubject = 5;
+const rawTopic = topicFamilies.raw('gusto').name;
+const eventsTopic = topicFamilies.events('people').name;
 const destinations = ['slack', 'http', 'hubspot'] as const;
 /** One delivery of so many fails once before it is delivered, one of so many dies. */
 const failsOnce = 10;
@@ -50,7 +52,7 @@ export function storyOf(n: number, atMs: number): Story {
       actor: 'normalizer/normalizer-0',
       occurredAtMs: atMs,
       traceId,
-      origin: { topic: 'raw.gusto.v1', partition, offset },
+      origin: { topic: rawTopic, partition, offset },
       outcome: 'normalized',
       source: 'gusto',
       connectionId: `${tenant}-gusto`,
@@ -62,7 +64,7 @@ export function storyOf(n: number, atMs: number): Story {
       actor: 'router/router-0',
       occurredAtMs: atMs + 4,
       traceId,
-      origin: { topic: 'events.people.v1', partition, offset },
+      origin: { topic: eventsTopic, partition, offset },
       deliveries: destinations.map((destination) => deliveryTo(destination, what)),
       skipped: [],
       payloadDigest,
@@ -127,7 +129,7 @@ function deliveryStory({ n, destination, what, atMs, traceId, payloadDigest }: D
     ...deliveryTo(destination, what),
     actor: `connector-${destination}/0`,
     traceId,
-    origin: { topic: `delivery.${destination}.v1`, partition: n % 6, offset: Math.floor(n / 6) },
+    origin: { topic: topicFamilies.delivery(destination).name, partition: n % 6, offset: Math.floor(n / 6) },
     durationMs: 20 + (n % 80),
     occurredAtMs: atMs + 40 + (n % 100),
   };

@@ -1,28 +1,9 @@
-import { defineDestination, operation } from '@tributary/connector-kit';
 import type { ConnectionLimitsSpec } from '@tributary/control';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { aDestination } from '../../../libs/connector-kit/src/testing/a-destination.js';
 import { concurrencyOf, limitsFor } from './connection-limits.js';
 
-const destination = defineDestination({
-  slug: 'test',
-  title: 'Test',
-  summary: 'For tests.',
-  settings: {},
-  secrets: {},
-  promises: { ordering: 'per-key', idempotency: 'key' },
-  limits: { maxInFlight: 8, timeoutMs: 1_000, rate: { perSecond: 5, burst: 5 } },
-  unknownOutcome: 'retry',
-  operations: {
-    post: operation({
-      summary: 'One message.',
-      accepts: ['people.employee.*'],
-      message: z.object({}),
-      translate: () => ({}),
-      send: async () => ({ kind: 'delivered' }),
-    }),
-  },
-});
+const destination = aDestination({ limits: { maxInFlight: 8, timeoutMs: 1_000, rate: { perSecond: 5, burst: 5 } } });
 
 function limits(own: ConnectionLimitsSpec | undefined, concurrency = 24) {
   const connection = { id: 'out', tenant: 'acme', definition: destination, settings: {}, secrets: {} };

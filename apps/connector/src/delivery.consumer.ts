@@ -34,9 +34,10 @@ const deliveryTopic = ({ destination }: Pick<ConnectorScope, 'destination'>) =>
   topicFamilies.delivery(destination.slug);
 
 // A receiver that drops repeats by our id may see the tail of a key again after a crash; any other sees its last record at most.
-const retriesOf = ({ destination }: ConnectorScope): NonNullable<ConsumeOptions['retries']> => ({
+const retriesOf = ({ destination, onDead }: ConnectorScope): NonNullable<ConsumeOptions['retries']> => ({
   topic: retryTopicOf(deliveryTopic({ destination })),
   fence: destination.promises.idempotency === 'key' ? 'cross' : 'lane',
+  onDead: destination.promises.ordering === 'none' ? 'continue' : onDead,
   takeover: { attemptMs: destination.limits.timeoutMs, appendMs: 3_000, marginMs: 2_000 },
 });
 

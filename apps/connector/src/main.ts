@@ -7,6 +7,7 @@ import { destinationDefinitions } from '@tributary/registry/destinations';
 import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tributary/runtime';
 import { concurrencyOf, limitsFor } from './connection-limits.js';
 import { ConnectorModule } from './connector.module.js';
+import { onDeadFor } from './on-dead.js';
 import { openClaims } from './open-claims.js';
 import { connectorSettings } from './settings.js';
 
@@ -87,7 +88,7 @@ await runService({
           metrics.record('delivery.attempt.duration', durationMs / 1000, { destination: destination.slug, outcome });
         },
       },
-      { concurrency, scopes, gates, orderedRetries: settings.orderedRetries },
+      { concurrency, scopes, gates, onDead: onDeadFor(destination, find), orderedRetries: settings.orderedRetries },
     );
     const isActive = (row: Suspension) => activeSuspension(row, Date.now()) !== undefined;
     metrics.observe('connections.suspended', () => [

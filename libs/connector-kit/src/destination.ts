@@ -3,6 +3,7 @@ import type {
   CanonicalEvent,
   DeliveryOutcome,
   ObservedBudget,
+  OnDead,
   RateBudget,
   RetrySchedule,
   UnknownOutcomePolicy,
@@ -88,6 +89,8 @@ export interface DestinationDefinition<S extends SettingsShape = SettingsShape> 
   readonly schedule?: RetrySchedule;
   /** What a connection does when a request was written and no answer came, unless it says otherwise. */
   readonly unknownOutcome: UnknownOutcomePolicy;
+  /** What a dead letter of a connection means for its key, unless the connection says otherwise. Absent: `continue`. */
+  readonly onDead?: OnDead;
   readonly operations: Readonly<Record<string, OperationDefinition<NoInfer<S>>>>;
 }
 
@@ -108,6 +111,8 @@ export function defineDestination<const S extends SettingsShape>(
     throw new TypeError(`destination slug ${JSON.stringify(slug)} must match ${slugGrammar.source}`);
   if (Object.keys(definition.operations).length === 0) throw new TypeError(`destination ${slug} has no operation`);
   checkLimits(definition);
+  if (definition.onDead === 'hold' && definition.promises.ordering === 'none')
+    throw new TypeError(`destination ${slug} has no order by key, so a dead letter has no key to hold`);
   // Repeating a request that may have had its effect is only safe where they drop repeats.
   if (definition.unknownOutcome === 'retry' && definition.promises.idempotency === 'none') {
     throw new TypeError(`destination ${slug} has no idempotency, so an unknown outcome must be drop or hold`);

@@ -1,33 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { defineDestination, type LimitScope, operation } from './destination.js';
+import type { LimitScope } from './destination.js';
 import { limitedPart, rateOf } from './gate-scope.js';
 import { text } from './settings.js';
+import { aDestination, aPostOperation } from './testing/a-destination.js';
 
 const channel: LimitScope = { resource: 'channel', namedBy: 'channel' };
 
-function aDestination(scope: LimitScope | undefined, ofOperation?: LimitScope) {
-  return defineDestination({
-    slug: 'test',
-    title: 'Test',
-    summary: 'For tests.',
+const limitedBy = (scope: LimitScope | undefined, ofOperation?: LimitScope) =>
+  aDestination({
     settings: { channel: text('Channel.', { example: 'C1' }) },
-    secrets: {},
-    promises: { ordering: 'per-key', idempotency: 'key' },
     limits: { maxInFlight: 1, timeoutMs: 1_000, ...(scope && { scope }), rate: { perSecond: 2, burst: 4 } },
-    unknownOutcome: 'retry',
     operations: {
-      post: operation({
-        summary: 'One message.',
-        accepts: ['people.employee.*'],
-        message: z.object({}),
-        translate: () => ({}),
-        send: async () => ({ kind: 'delivered' }),
-        ...(ofOperation && { limits: { scope: ofOperation, rate: { perSecond: 1, burst: 1 } } }),
-      }),
+      post: aPostOperation(ofOperation && { limits: { scope: ofOperation, rate: { perSecond: 1, burst: 1 } } }),
     },
   });
-}
 
 const question = { operation: 'post', settings: { channel: 'C1' }, mapping: undefined, key: 'acme:e-1' };
 
@@ -40,7 +26,7 @@ describe('the scope of a limit', () => {
     ['a resource', channel, undefined, 'channel:C1'],
     ["the operation's own before the destination's", 'connection', 'key', 'key:acme:e-1'],
   ])('is %s', (_, scope, ofOperation, part) => {
-    expect(limitedPart(aDestination(scope, ofOperation), question)).toBe(part);
+    expect(limitedPart(limitedBy(scope, ofOperation), question)).toBe(part);
   });
 
   it.each<[string, string | undefined, string | undefined]>([
@@ -54,25 +40,23 @@ describe('the scope of a limit', () => {
     ['an empty text', `''`, undefined],
   ])('is a resource that a mapping names by %s', (_, expression, part) => {
     const mapping = expression === undefined ? { text: 'data.name' } : { channel: expression };
-    expect(limitedPart(aDestination(channel), { ...question, mapping })).toBe(part);
+    expect(limitedPart(limitedBy(channel), { ...question, mapping })).toBe(part);
   });
 
   it('does not take what every object has for an operation', () => {
-    expect(limitedPart(aDestination('operation'), { ...question, operation: 'constructor' })).toBe(
+    expect(limitedPart(limitedBy('operation'), { ...question, operation: 'constructor' })).toBe(
       'operation:constructor',
     );
   });
 
   it('has the rate of the operation, or else of the destination', () => {
-    expect(rateOf(aDestination('key'), 'post')).toEqual({ perSecond: 2, burst: 4 });
-    expect(rateOf(aDestination('key', 'operation'), 'post')).toEqual({ perSecond: 1, burst: 1 });
+    expect(rateOf(limitedBy('key'), 'post')).toEqual({ perSecond: 2, burst: 4 });
+    expect(rateOf(limitedBy('key', 'operation'), 'post')).toEqual({ perSecond: 1, burst: 1 });
   });
 
   it('must be named by a setting, and a rate must let something through', () => {
-    expect(() => aDestination({ resource: 'room', namedBy: 'room' })).toThrow(/limits by room, which no setting names/);
-    const { limits, ...rest } = aDestination('key');
-    expect(() => defineDestination({ ...rest, limits: { ...limits, rate: { perSecond: 0, burst: 1 } } })).toThrow(
-      /lets nothing through/,
-    );
+    expect(() => limitedBy({ resource: 'room', namedBy: 'room' })).toThrow(/limits by room, which no setting names/);
+    const nothing = { maxInFlight: 1, timeoutMs: 1_000, rate: { perSecond: 0, burst: 1 } };
+    expect(() => aDestination({ limits: nothing })).toThrow(/lets nothing through/);
   });
 });

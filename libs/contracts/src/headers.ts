@@ -29,7 +29,18 @@ export const retryHeaders = {
   /** Not before, epoch milliseconds. */
   dueMs: 'x-retry-due-ms',
   firstFailureMs: 'x-retry-first-failure-ms',
+  /** One of `holdMarks`. */
+  hold: 'x-retry-hold',
+  /** On an entry that holds its key: the dead letter that it stands for, `<topic>/<partition>/<offset>`. */
+  deadLetter: 'x-retry-dead-letter',
 } as const;
+
+/**
+ * `deadLetter`: on a dead letter, that it holds its key; on an entry of a retry topic, that it is not attempted and only keeps the key
+ * locked. `released`: on an entry of a retry topic, that a person gave the record up, so it and what held its key are finished.
+ */
+export const holdMarks = { deadLetter: 'dead-letter', released: 'released' } as const;
+export type HoldMark = (typeof holdMarks)[keyof typeof holdMarks];
 
 export const originHeaders = {
   topic: 'x-origin-topic',

@@ -23,6 +23,7 @@ const aRow = (over: Partial<Connection> = {}): Connection => ({
   secrets: '{"token":["env:TOKEN"]}',
   unknownOutcome: null,
   limits: null,
+  onDead: null,
   version: 1,
   updatedAt: 0,
   updatedBy: 'ada',
@@ -81,6 +82,7 @@ describe('ConnectionDirectory', () => {
     ['limits that are not JSON', { limits: '{' }, /limits/],
     ['limits that let nothing through', { limits: '{"perSecond":0}' }, /limits/],
     ['limits that are a list', { limits: '[1]' }, /limits/],
+    ['another onDead', { onDead: 'perhaps' }, /onDead/],
     ['limits of another kind', { limits: '{"perSecond":"5"}' }, /limits/],
     ['a policy that this build lacks', { unknownOutcome: 'guess' }, /unknownOutcome/],
   ])('makes a connection with %s unusable, and that one alone', (_, over, reason) => {
@@ -93,8 +95,10 @@ describe('ConnectionDirectory', () => {
 
   it('says what the connection says otherwise than its definition', () => {
     const { table, directory } = world();
-    table.put('out', aRow({ unknownOutcome: 'hold', limits: '{"perSecond":2}' }));
-    expect(directory.find('out')).toMatchObject({ connection: { unknownOutcome: 'hold', limits: { perSecond: 2 } } });
+    table.put('out', aRow({ unknownOutcome: 'hold', onDead: 'hold', limits: '{"perSecond":2}' }));
+    expect(directory.find('out')).toMatchObject({
+      connection: { unknownOutcome: 'hold', onDead: 'hold', limits: { perSecond: 2 } },
+    });
   });
 
   it('reads secrets anew when asked to', () => {

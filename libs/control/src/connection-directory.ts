@@ -7,7 +7,7 @@ import {
   type SettingsShape,
 } from '@tributary/connector-kit';
 import type { Connection } from '@tributary/contracts';
-import type { UnknownOutcomePolicy } from '@tributary/domain';
+import type { OnDead, UnknownOutcomePolicy } from '@tributary/domain';
 import { type ConnectionLimitsSpec, parseConnectionLimits } from './connection-limits.js';
 import type { ControlTable } from './control-table.js';
 
@@ -26,6 +26,8 @@ export interface UsableConnection<D extends Definition> {
   readonly secrets: Secrets;
   /** Undefined: as the definition says. */
   readonly unknownOutcome?: UnknownOutcomePolicy;
+  /** Undefined: as the definition says. */
+  readonly onDead?: OnDead;
   /** What differs from the definition's limits. */
   readonly limits?: ConnectionLimitsSpec;
 }
@@ -96,9 +98,9 @@ export class ConnectionDirectory<D extends Definition> {
     );
     if (problems.length > 0) return unusable(problems.join('; '));
     const limits = parseConnectionLimits(row.limits);
-    const { id, tenant, unknownOutcome } = row;
-    if (limits === 'unreadable' || !isPolicy(unknownOutcome)) {
-      return unusable('its limits or its unknownOutcome are not known to this build; apply it again');
+    const { id, tenant, unknownOutcome, onDead } = row;
+    if (limits === 'unreadable' || !isPolicy(unknownOutcome) || !isOnDead(onDead)) {
+      return unusable('its limits, its unknownOutcome or its onDead are not known to this build; apply it again');
     }
     const connection = {
       id,
@@ -107,6 +109,7 @@ export class ConnectionDirectory<D extends Definition> {
       settings: settings.value as never,
       secrets,
       ...(unknownOutcome && { unknownOutcome }),
+      ...(onDead && { onDead }),
       ...(limits && { limits }),
     };
     return { kind: 'usable', connection };
@@ -145,6 +148,9 @@ function membersOf(row: Connection): Members | undefined {
 
 const isPolicy = (text: string | null): text is UnknownOutcomePolicy | null =>
   text === null || text === 'retry' || text === 'drop' || text === 'hold';
+
+const isOnDead = (text: string | null): text is OnDead | null =>
+  text === null || text === 'continue' || text === 'hold';
 
 const isReferences = (value: unknown): value is Members['references'] =>
   typeof value === 'object' &&

@@ -66,6 +66,8 @@ describe('an integration file', () => {
     ['a secret that is no list', connection('source: x\n    secrets: { webhook: env:A }'), /a\.yaml:5: .*array/],
     ['both sides', connection('source: x\n    destination: y'), /exactly one of source and destination/],
     ['neither side', connection('settings: {}'), /exactly one of source and destination/],
+    ['onDead of a source', connection('source: x\n    onDead: hold'), /is a source/],
+    ['an onDead that there is not', connection('destination: x\n    onDead: perhaps'), /:5: .*onDead/],
     ['limits of a source', connection('source: x\n    limits: { perSecond: 1 }'), /is a source/],
     ['a policy of a source', connection('source: x\n    unknownOutcome: hold'), /is a source/],
     ['a policy that there is not', connection('destination: x\n    unknownOutcome: guess'), /:5: .*unknownOutcome/],

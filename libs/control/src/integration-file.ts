@@ -30,11 +30,13 @@ const connection = z
     settings: z.record(z.string(), z.unknown()).default({}),
     secrets: z.record(z.string(), z.array(secretReference)).default({}),
     unknownOutcome: unknownOutcome.optional(),
+    onDead: z.enum(['continue', 'hold']).optional(),
     limits: connectionLimits.optional(),
   })
   .refine(
-    (row) => row.destination !== undefined || (row.unknownOutcome === undefined && row.limits === undefined),
-    'is a source: unknownOutcome and limits are for destinations',
+    ({ destination, unknownOutcome, onDead, limits }) =>
+      destination !== undefined || [unknownOutcome, onDead, limits].every((one) => one === undefined),
+    'is a source: unknownOutcome, onDead and limits are for destinations',
   )
   .refine(
     (row) => (row.source === undefined) !== (row.destination === undefined),

@@ -73,11 +73,13 @@ describe('a plan', () => {
 
   it('keeps what a connection says otherwise than its definition, and sees it change', () => {
     const [out] = wanted.connections as [Integrations['connections'][number]];
-    const limited = { connections: [{ ...out, unknownOutcome: 'hold' as const, limits: { perSecond: 2 } }] };
+    const limited = {
+      connections: [{ ...out, unknownOutcome: 'hold' as const, onDead: 'hold' as const, limits: { perSecond: 2 } }],
+    };
     const first = plan(limited, nothing);
-    expect(first.changes[0]?.row).toMatchObject({ unknownOutcome: 'hold', limits: '{"perSecond":2}' });
+    expect(first.changes[0]?.row).toMatchObject({ unknownOutcome: 'hold', onDead: 'hold', limits: '{"perSecond":2}' });
     const back = plan({}, onceApplied(nothing, first));
-    expect(back.changes).toMatchObject([{ fields: ['unknownOutcome', 'limits'], row: { unknownOutcome: null } }]);
+    expect(back.changes).toMatchObject([{ fields: ['unknownOutcome', 'limits', 'onDead'], row: { onDead: null } }]);
     const forced = { connections: [{ ...out, unknownOutcome: 'retry-although-it-may-repeat' as const }] };
     expect(plan(forced, nothing).changes[0]?.row).toMatchObject({ unknownOutcome: 'retry', limits: null });
   });

@@ -68,6 +68,7 @@ const connectionRow = (spec: ConnectionSpec): Unversioned<Connection> => ({
   secrets: JSON.stringify(spec.secrets),
   unknownOutcome: spec.unknownOutcome === 'retry-although-it-may-repeat' ? 'retry' : (spec.unknownOutcome ?? null),
   limits: spec.limits ? JSON.stringify(spec.limits) : null,
+  onDead: spec.onDead ?? null,
 });
 
 const subscriptionRow = (spec: SubscriptionSpec): Unversioned<Subscription> => ({

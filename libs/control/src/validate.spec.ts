@@ -1,6 +1,6 @@
-import { defineDestination, defineSource, operation, secret, text } from '@tributary/connector-kit';
+import { defineSource, secret, text } from '@tributary/connector-kit';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { aDestination } from '../../connector-kit/src/testing/a-destination.js';
 import type { ConnectionSpec, Integrations, SubscriptionSpec } from './integration-file.js';
 import { type Definitions, type KnownConnection, validateIntegrations } from './validate.js';
 
@@ -18,24 +18,11 @@ const gusto = defineSource({
   translate: () => ({ kind: 'ignored', reason: 'test' }),
 });
 
-const slack = defineDestination({
+const slack = aDestination({
   slug: 'slack',
-  title: 'Slack',
-  summary: 'For tests.',
   settings: { channel: text('The channel.') },
-  secrets: {},
   promises: { ordering: 'per-key', idempotency: 'none' },
-  limits: { maxInFlight: 1, timeoutMs: 1000 },
   unknownOutcome: 'drop',
-  operations: {
-    post: operation({
-      summary: 'One message.',
-      accepts: ['people.employee.*'],
-      message: z.object({}),
-      translate: () => ({}),
-      send: async () => ({ kind: 'delivered' }),
-    }),
-  },
 });
 
 const definitions: Definitions = {
@@ -53,7 +40,7 @@ const aSource = (over: Partial<ConnectionSpec> = {}): ConnectionSpec => ({
   secrets: { webhook: ['env:A'] },
   ...over,
 });
-const aDestination = (over: Partial<ConnectionSpec> = {}): ConnectionSpec => ({
+const aTarget = (over: Partial<ConnectionSpec> = {}): ConnectionSpec => ({
   id: 'out',
   tenant: 'acme',
   destination: 'slack',
@@ -77,14 +64,14 @@ function problemsOf(wanted: Partial<Integrations>, applied: readonly KnownConnec
 describe('validation of integrations', () => {
   it('finds nothing wrong with what is right', () => {
     expect(
-      problemsOf({ connections: [aSource(), aDestination()], subscriptions: [aSubscription({ filter: 'true' })] }),
+      problemsOf({ connections: [aSource(), aTarget()], subscriptions: [aSubscription({ filter: 'true' })] }),
     ).toEqual([]);
   });
 
   it.each<[string, ConnectionSpec, RegExp]>([
     ['an unknown source', aSource({ source: 'gustav' }), /source gustav is not known; there are gusto/],
-    ['an unknown setting', aDestination({ settings: { channel: 'C', chanel: 'D' } }), /settings\.chanel is not known/],
-    ['a missing setting', aDestination({ settings: {} }), /settings\.channel is missing: The channel\./],
+    ['an unknown setting', aTarget({ settings: { channel: 'C', chanel: 'D' } }), /settings\.chanel is not known/],
+    ['a missing setting', aTarget({ settings: {} }), /settings\.channel is missing: The channel\./],
     [
       'an unknown secret',
       aSource({ secrets: { webhook: ['env:A'], other: ['env:B'] } }),
@@ -92,7 +79,7 @@ describe('validation of integrations', () => {
     ],
     ['a missing secret', aSource({ secrets: {} }), /secrets\.webhook is missing: The token\./],
     ['a secret without a value', aSource({ secrets: { webhook: [] } }), /secrets\.webhook is missing/],
-    ['a source for a destination', aDestination({ destination: 'gusto' }), /destination gusto is not known/],
+    ['a source for a destination', aTarget({ destination: 'gusto' }), /destination gusto is not known/],
     ['a name of every object as slug', aSource({ source: 'constructor' }), /source constructor is not known/],
   ])('refuses a connection with %s', (_, connection, problem) => {
     expect(problemsOf({ connections: [connection] })).toEqual([expect.stringMatching(problem)]);
@@ -109,9 +96,20 @@ describe('validation of integrations', () => {
   ])('judges an unknown outcome to %s where idempotency is %s', (unknownOutcome, idempotency, problem) => {
     const promising = { ...slack, promises: { ...slack.promises, idempotency } };
     const known = { ...definitions, destination: () => promising };
-    const wanted = { connections: [aDestination({ unknownOutcome })], subscriptions: [], apiKeys: [] };
+    const wanted = { connections: [aTarget({ unknownOutcome })], subscriptions: [], apiKeys: [] };
     const expected = problem ? [expect.stringMatching(problem)] : [];
     expect(validateIntegrations(wanted, known, [])).toEqual(expected);
+  });
+
+  it.each<[ConnectionSpec['onDead'], 'per-key' | 'none', RegExp | undefined]>([
+    ['hold', 'per-key', undefined],
+    ['hold', 'none', /test has no order by key/],
+    ['continue', 'none', undefined],
+  ])('judges %s on a dead letter where ordering is %s', (onDead, ordering, problem) => {
+    const ordered = aDestination({ promises: { ordering, idempotency: 'key' } });
+    const known = { ...definitions, destination: () => ordered };
+    const wanted = { connections: [aTarget({ onDead, settings: {} })], subscriptions: [], apiKeys: [] };
+    expect(validateIntegrations(wanted, known, [])).toEqual(problem ? [expect.stringMatching(problem)] : []);
   });
 
   it.each<[string, Partial<SubscriptionSpec>, RegExp]>([
@@ -124,12 +122,12 @@ describe('validation of integrations', () => {
     ['a target that is a source', { to: 'in' }, /connection in is not a destination/],
     ['a target of another tenant', { tenant: 'other' }, /connection out belongs to tenant acme, not other/],
   ])('refuses a subscription with %s', (_, over, problem) => {
-    const wanted = { connections: [aSource(), aDestination()], subscriptions: [aSubscription(over)] };
+    const wanted = { connections: [aSource(), aTarget()], subscriptions: [aSubscription(over)] };
     expect(problemsOf(wanted).join('\n')).toMatch(problem);
   });
 
   it.each(['constructor', 'toString', '__proto__'])('refuses operation %s, which every object has', (name) => {
-    const wanted = { connections: [aDestination()], subscriptions: [aSubscription({ operation: name })] };
+    const wanted = { connections: [aTarget()], subscriptions: [aSubscription({ operation: name })] };
     expect(problemsOf(wanted)).toEqual([expect.stringContaining(`has no operation ${name}`)]);
   });
 

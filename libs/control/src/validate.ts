@@ -65,22 +65,31 @@ function connectionProblems(row: Integrations['connections'][number], definition
       ([secret, field]) => !field.optional && (row.secrets[secret] ?? []).length === 0 && !isPending(row.settings),
     )
     .map(([secret, field]) => `secrets.${secret} is missing: ${field.help}`);
-  const unsafe = row.destination === undefined ? [] : unknownOutcomeProblems(row, definitions.destination(slug));
+  const destination = row.destination === undefined ? undefined : definitions.destination(slug);
+  const unsafe = destination ? [...unknownOutcomeProblems(row, destination), ...onDeadProblems(row, destination)] : [];
   return [...wrongSettings, ...unknownSecrets, ...missingSecrets, ...unsafe].map((problem) => `${name}: ${problem}`);
 }
 
 function unknownOutcomeProblems(
   { unknownOutcome }: Integrations['connections'][number],
-  destination: DestinationDefinition | undefined,
+  destination: DestinationDefinition,
 ): string[] {
-  if (unknownOutcome === 'retry' && destination?.promises.idempotency === 'none') {
+  if (unknownOutcome === 'retry' && destination.promises.idempotency === 'none') {
     return [
       `unknownOutcome: ${destination.slug} does not drop repeats, so retry may do things twice; write drop, hold or retry-although-it-may-repeat`,
     ];
   }
-  if (unknownOutcome === 'retry-although-it-may-repeat' && destination?.promises.idempotency === 'key')
+  if (unknownOutcome === 'retry-although-it-may-repeat' && destination.promises.idempotency === 'key')
     return [`unknownOutcome: ${destination.slug} drops repeats; write retry`];
   return [];
+}
+
+function onDeadProblems(
+  { onDead }: Integrations['connections'][number],
+  { slug, promises }: DestinationDefinition,
+): string[] {
+  if (onDead !== 'hold' || promises.ordering !== 'none') return [];
+  return [`onDead: ${slug} has no order by key, so a dead letter has no key to hold; leave it out`];
 }
 
 // A connection that still waits for the source's handshake has no secret yet: the handshake brings it.

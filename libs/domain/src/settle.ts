@@ -4,6 +4,12 @@ import { delayAfter, type RetrySchedule } from './retry-schedule.js';
 /** What to do when a request was written and no answer came. */
 export type UnknownOutcomePolicy = 'retry' | 'drop' | 'hold';
 
+/**
+ * What a dead letter means for its key. `hold`: what comes after it waits until a person redrives or discards it, so order is kept over
+ * dead letters too.
+ */
+export type OnDead = 'continue' | 'hold';
+
 export interface AttemptFacts {
   /** From 1. */
   readonly attempt: number;

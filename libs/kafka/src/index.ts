@@ -9,6 +9,7 @@ export * from './connection/clock.js';
 export { applyKafkaJsPatches } from './connection/kafkajs-patches.js';
 export * from './connection/logger.js';
 export type { GateOrder, GatePolicy } from './consumer/policy-gates.js';
+export { type CopyRank, outranks } from './consumer/retry/parked-copy.js';
 export * from './consumer/runtime-options.js';
 export { concerns, scopeWithin } from './consumer/scopes.js';
 export * from './nest/boot-check.js';

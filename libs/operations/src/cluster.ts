@@ -11,10 +11,10 @@ export interface Cluster {
   readonly admin: TopicAdmin;
   readonly registryUrl: string;
   readonly databaseUrl: string;
-  /** Of the data keys; absent: beside the ledger's. */
-  readonly keysDatabaseUrl?: string;
   /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
   readonly partitions?: number | undefined;
+  /** Of the data keys; absent: beside the ledger's. */
+  readonly keysDatabaseUrl?: string;
 }
 
 /** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */

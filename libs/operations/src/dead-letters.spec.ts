@@ -1,3 +1,5 @@
+import { retryTopicOf, topicFamilies } from '@tributary/contracts';
+import type { IncomingRecord } from '@tributary/kafka';
 import { describe, expect, it } from 'vitest';
 import { type DeadLetter, NotADeadLetter, parseId, summaryOf } from './dead-letter.js';
 import { auditOf } from './facts.js';
@@ -184,6 +186,95 @@ describe('acting on a dead letter', () => {
     };
     await expect(letters.discard(await letters.show(`${dlt}/2/0`), act)).rejects.toThrow('no registry');
     expect((await letters.show(`${dlt}/2/0`)).state).toBe('unfinished');
+  });
+
+  describe('of one that holds its key', () => {
+    const held = { ...headersOfDeath, 'x-retry-hold': 'dead-letter', 'x-redrive-count': '1' };
+    const letter = () => aDeadLetter(0, { rawHeaders: held });
+
+    it('discards by a release in its own chain, which outranks the hold', async () => {
+      const { letters, sent, audits } = worldOf([letter()]);
+      await letters.discard(await letters.show(`${dlt}/2/0`), act);
+      expect(sent).toMatchObject([
+        {
+          topic: retryTopicOf(topicFamilies.delivery('slack')).name,
+          partition: 2,
+          headers: { 'x-retry-hold': 'released', 'x-redrive-count': '2', 'x-origin-offset': '77' },
+        },
+      ]);
+      expect(sent[0]?.headers).not.toHaveProperty('x-error-class');
+      expect(audits).toMatchObject([{ action: 'discarded' }]);
+    });
+
+    it('redrives without the mark, so that it is attempted', async () => {
+      const { letters, sent } = worldOf([letter()]);
+      await letters.redrive(await letters.show(`${dlt}/2/0`), act);
+      expect(sent[0]?.headers).toMatchObject({ 'x-redrive-count': '2' });
+      expect(sent[0]?.headers).not.toHaveProperty('x-retry-hold');
+    });
+
+    it('stays open when the release certainly did not arrive', async () => {
+      const { letters, audits, acts, trouble } = worldOf([letter()]);
+      trouble.send = () => {
+        throw Object.assign(new Error('not sent'), { sent: false });
+      };
+      await expect(letters.discard(await letters.show(`${dlt}/2/0`), act)).rejects.toThrow('not sent');
+      expect({ audits, acts: acts.size }).toEqual({ audits: [], acts: 0 });
+    });
+  });
+
+  describe('of one that holds its key after retention deleted it', () => {
+    const held = {
+      ...headersOfDeath,
+      'x-retry-hold': 'dead-letter',
+      'x-retry-dead-letter': `${dlt}/2/3`,
+      'x-redrive-count': '1',
+    };
+    const retry = retryTopicOf(topicFamilies.delivery('slack')).name;
+    const hold = (offset: number, over: Readonly<Record<string, string>> = {}) =>
+      aDeadLetter(offset, { topic: retry, rawHeaders: { ...held, ...over } });
+    const kept = aDeadLetter(7);
+
+    it('is listed, shown and discarded as before, whatever copy holds the key now', async () => {
+      const { letters, sent, audits } = worldOf([kept, hold(0), hold(40)]);
+      const listed: string[] = [];
+      for await (const { id } of letters.find([dlt])) listed.push(id);
+      expect(listed).toEqual([`${dlt}/2/3`, `${dlt}/2/7`]);
+      const letter = await letters.show(`${dlt}/2/3`);
+      expect(summaryOf(letter)).toMatchObject({ class: 'rejected', reason: 'no such channel', redrives: 1 });
+      await letters.discard(letter, act);
+      expect(sent).toMatchObject([{ topic: retry, headers: { 'x-retry-hold': 'released', 'x-redrive-count': '2' } }]);
+      expect(sent[0]?.headers).not.toHaveProperty('x-retry-dead-letter');
+      expect(audits).toMatchObject([{ action: 'discarded', letter: { id: `${dlt}/2/3` } }]);
+    });
+
+    it('is redriven once', async () => {
+      const { letters, sent } = worldOf([kept, hold(40)]);
+      await letters.redrive(await letters.show(`${dlt}/2/3`), act);
+      expect(sent).toMatchObject([{ topic: retry, headers: { 'x-redrive-count': '2', 'x-origin-offset': '77' } }]);
+      expect(sent[0]?.headers).not.toHaveProperty('x-retry-hold');
+      await expect(letters.redrive(await letters.show(`${dlt}/2/3`), act)).rejects.toThrow(NotADeadLetter);
+    });
+
+    it.each<[string, readonly IncomingRecord[]]>([
+      ['a release', [hold(40), hold(41, { 'x-retry-hold': 'released', 'x-redrive-count': '2' })]],
+      [
+        'a redrive',
+        [hold(40), aDeadLetter(41, { topic: retry, rawHeaders: { ...headersOfDeath, 'x-redrive-count': '2' } })],
+      ],
+      ['nothing of ours', [hold(40, { 'x-retry-dead-letter': '../../etc' })]],
+      ['another topic', [hold(40, { 'x-retry-dead-letter': 'other.dlt/2/3' })]],
+    ])('is not there when %s says otherwise', async (_, copies) => {
+      const { letters } = worldOf([kept, ...copies]);
+      await expect(letters.show(`${dlt}/2/3`)).rejects.toThrow(/is not there/);
+    });
+
+    it('is told once while the dead letter itself is there', async () => {
+      const { letters } = worldOf([aDeadLetter(3, { rawHeaders: held }), kept, hold(40)]);
+      const listed: string[] = [];
+      for await (const { id } of letters.find([dlt])) listed.push(id);
+      expect(listed).toEqual([`${dlt}/2/3`, `${dlt}/2/7`]);
+    });
   });
 
   it('discards with an audit record and without sending anything', async () => {

@@ -1,9 +1,10 @@
 import type { IncomingRecord, OffsetRange, OutgoingRecord } from '@tributary/kafka';
 import type { DeadLetterAct, DeadLetterActKind, DeadLetterActs } from '@tributary/persistence';
-import { type DeadLetter, idOf, NotADeadLetter, parseId, stateOf } from './dead-letter.js';
+import { type DeadLetter, type DeadLetterPlace, idOf, NotADeadLetter, parseId, stateOf } from './dead-letter.js';
 import { type DeadLetterFilter, matches } from './dead-letter-filter.js';
 import type { AuditRecordFacts } from './facts.js';
-import { type Correction, redrivenRecord } from './redriven-record.js';
+import { heldLetters } from './held-letters.js';
+import { type Correction, redrivenRecord, releaseRecord } from './redriven-record.js';
 
 export interface DeadLetterPorts {
   /** What the topic holds now, from the first record of that time on; in the order of partitions. Empty: there is no such topic. */
@@ -31,9 +32,16 @@ const batchBytes = 4 * 1024 * 1024;
 export class DeadLetters {
   constructor(private readonly ports: DeadLetterPorts) {}
 
-  /** By topic, partition and offset, which keeps the order of each key; in memory that does not grow with the topics. */
+  /**
+   * By topic, partition and offset, which keeps the order of each key; in memory that does not grow with the topics. Those that
+   * retention deleted although they hold their keys come first, of all topics.
+   */
   async *find(topics: readonly string[], filter: DeadLetterFilter = {}): AsyncGenerator<DeadLetter, void> {
     const ranges: OffsetRange[] = [];
+    for (const topic of topics) {
+      const gone = (await heldLetters(topic, this.ports)).filter((record) => matches(record, filter));
+      for (const part of partsOf(gone, batchRecords)) yield* this.withStates(part, filter);
+    }
     for (const topic of topics) ranges.push(...(await this.ports.ranges(topic, filter.fromMs)));
     let batch: IncomingRecord[] = [];
     let bytes = 0;
@@ -52,13 +60,25 @@ export class DeadLetters {
   /** @throws NotADeadLetter when one is not there. */
   async *named(ids: readonly string[]): AsyncGenerator<DeadLetter, void> {
     const places = ids.map(parseId);
+    const gone = new Map<string, IncomingRecord>();
     const held = new Map<string, OffsetRange[]>();
+    const knownTopics = new Set<string>();
     for (const topic of new Set(places.map((place) => place.topic))) held.set(topic, await this.ports.ranges(topic));
     for (const [i, { topic, partition, offset }] of places.entries()) {
       const range = held.get(topic)?.find((one) => one.partition === partition);
-      if (!range || offset < range.from || offset >= range.to) throw absent(ids[i] ?? '', range);
+      if (range && offset >= range.from && offset < range.to) continue;
+      if (!knownTopics.has(topic)) for (const one of await heldLetters(topic, this.ports)) gone.set(idOf(one), one);
+      knownTopics.add(topic);
+      if (!gone.has(ids[i] ?? '')) throw absent(ids[i] ?? '', range);
     }
-    const wanted = places.map(({ topic, partition, offset }) => ({ topic, partition, from: offset, to: offset + 1 }));
+    const isGone = ({ topic, partition, offset }: DeadLetterPlace) => gone.has(`${topic}/${partition}/${offset}`);
+    const wanted = places
+      .filter((place) => !isGone(place))
+      .map(({ topic, partition, offset }) => ({ topic, partition, from: offset, to: offset + 1 }));
+    yield* this.withStates(
+      [...gone.values()].filter((record) => ids.includes(idOf(record))),
+      {},
+    );
     let batch: IncomingRecord[] = [];
     for await (const record of this.ports.read(wanted)) {
       batch.push(record);
@@ -83,13 +103,7 @@ export class DeadLetters {
   async redrive(letter: DeadLetter, act: Act, correction?: Correction): Promise<string> {
     const redriveId = await this.claim(letter, 'redriven', act);
     const record = redrivenRecord(letter, redriveId, this.ports.nowMs(), correction);
-    try {
-      await this.ports.send(record);
-    } catch (error) {
-      // Only what certainly did not arrive may be sent under another id.
-      if ((error as { sent?: boolean }).sent === false) await this.ports.acts.giveUp(letter.id, redriveId);
-      throw error;
-    }
+    await this.sendClaimed(letter, redriveId, record);
     await this.close(
       letter,
       'redriven',
@@ -99,9 +113,14 @@ export class DeadLetters {
     return redriveId;
   }
 
-  /** @throws NotADeadLetter when it was redriven or discarded before, by whomever. */
+  /**
+   * Gives a dead letter up. If it holds its key, that goes on.
+   * @throws NotADeadLetter when it was redriven or discarded before, by whomever.
+   */
   async discard(letter: DeadLetter, act: Act): Promise<void> {
+    const release = releaseRecord(letter, this.ports.nowMs());
     const id = await this.claim(letter, 'discarded', act);
+    if (release) await this.sendClaimed(letter, id, release);
     await this.close(letter, 'discarded', { ...act, id });
   }
 
@@ -115,6 +134,16 @@ export class DeadLetters {
       const id = idOf(record);
       const act = acts.get(id);
       if (state === undefined || stateOf(act) === state) yield { id, record, act, state: stateOf(act) };
+    }
+  }
+
+  private async sendClaimed({ id }: DeadLetter, actId: string, record: OutgoingRecord): Promise<void> {
+    try {
+      await this.ports.send(record);
+    } catch (error) {
+      // Only what certainly did not arrive may be sent under another id.
+      if ((error as { sent?: boolean }).sent === false) await this.ports.acts.giveUp(id, actId);
+      throw error;
     }
   }
 
@@ -133,6 +162,10 @@ export class DeadLetters {
     await this.ports.audit({ action, letter, actor, reason, identity: id, ...(correction && { correction }) });
     await this.ports.acts.finish(letter.id, id);
   }
+}
+
+function* partsOf<T>(all: readonly T[], size: number): Generator<T[]> {
+  for (let i = 0; i < all.length; i += size) yield all.slice(i, i + size);
 }
 
 function takenBy({ act, actor, reason, begunAt, doneAt }: DeadLetterAct): string {

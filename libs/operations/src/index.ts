@@ -1,3 +1,6 @@
+export * from './audit/audit-filter.js';
+export * from './audit/audit-reader.js';
+export type { AuditFact } from './audit/audit-record-view.js';
 export * from './cluster.js';
 export * from './consumer-groups.js';
 export * from './dead-letter.js';

@@ -1,4 +1,4 @@
-import { errorHeaders, originHeaders, redriveHeaders, retryHeaders } from '@tributary/contracts';
+import { errorHeaders, holdMarks, originHeaders, redriveHeaders, retryHeaders } from '@tributary/contracts';
 import type { OutgoingRecord } from '@tributary/kafka';
 import { chainEndingIn } from './consumer-groups.js';
 import { type DeadLetter, redrivesOf } from './dead-letter.js';
@@ -38,6 +38,26 @@ export function redrivenRecord(
       ...(Object.fromEntries(set) as Record<string, string>),
       [redriveHeaders.id]: redriveId,
       [redriveHeaders.count]: String(redrivesOf(record) + 1),
+    },
+  };
+}
+
+/** What ends the hold of a dead letter that is given up; undefined: it holds no key. */
+export function releaseRecord({ record }: DeadLetter, nowMs: number): OutgoingRecord | undefined {
+  if (record.headers[retryHeaders.hold] !== holdMarks.deadLetter) return undefined;
+  const retry = chainEndingIn(record.topic)?.retry;
+  if (!retry) throw new TypeError(`${record.topic} belongs to no chain in which a key can be held`);
+  const kept = Object.entries(record.rawHeaders).filter(([name]) => !startsAnew.has(name.toLowerCase()));
+  return {
+    topic: retry.name,
+    partition: record.partition,
+    key: record.key,
+    value: record.value,
+    timestampMs: nowMs,
+    headers: {
+      ...Object.fromEntries(kept),
+      [redriveHeaders.count]: String(redrivesOf(record) + 1),
+      [retryHeaders.hold]: holdMarks.released,
     },
   };
 }

@@ -4,6 +4,7 @@ import { Inbox1700000000002 } from './migrations/1700000000002-inbox.js';
 import { DeadLetterActs1700000000003 } from './migrations/1700000000003-dead-letter-acts.js';
 import { DeliveryClaims1700000000004 } from './migrations/1700000000004-delivery-claims.js';
 import { LedgerFinal1700000000005 } from './migrations/1700000000005-ledger-final.js';
+import { LedgerReaders1700000000006 } from './migrations/1700000000006-ledger-readers.js';
 import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-trees.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
@@ -17,6 +18,7 @@ export function createDataSource(url: string): DataSource {
       DeadLetterActs1700000000003,
       DeliveryClaims1700000000004,
       LedgerFinal1700000000005,
+      LedgerReaders1700000000006,
       LedgerTrees1700000000007,
     ],
     migrationsTableName: 'schema_migration',

@@ -1,29 +1,14 @@
-import { defineDestination, operation, text } from '@tributary/connector-kit';
+import { text } from '@tributary/connector-kit';
 import type { Subscription } from '@tributary/contracts';
 import type { ConnectionLookup } from '@tributary/control';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { aDestination } from '../../connector-kit/src/testing/a-destination.js';
 import { DeliveryScopes } from './delivery-scopes.js';
 import { incoming } from './testing/world.js';
 
-const destination = defineDestination({
-  slug: 'chat',
-  title: 'Chat',
-  summary: 'For tests.',
+const destination = aDestination({
   settings: { channel: text('Channel.', { example: 'C1' }) },
-  secrets: {},
-  promises: { ordering: 'per-key', idempotency: 'none' },
   limits: { maxInFlight: 1, timeoutMs: 1_000, scope: { resource: 'channel', namedBy: 'channel' } },
-  unknownOutcome: 'drop',
-  operations: {
-    post: operation({
-      summary: 'One message.',
-      accepts: ['people.employee.*'],
-      message: z.object({}),
-      translate: () => ({}),
-      send: async () => ({ kind: 'delivered' }),
-    }),
-  },
 });
 
 const usable = {

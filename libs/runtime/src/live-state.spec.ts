@@ -25,6 +25,17 @@ describe('liveState', () => {
     expect(keys.list).toMatchObject([{ since: null, until: null, reason: 'its turn comes' }]);
   });
 
+  it('tells a dead letter that holds its key, and no time for what a person decides', () => {
+    const parked = {
+      ...aSnapshot.parked[0]!,
+      heads: [{ ...aSnapshot.parked[0]!.heads[0]!, deadLetter: 'out.dlt/0/7', dueMs: 253_402_300_799_000 }],
+    };
+    const { keys } = liveState([{ ...aSnapshot, heldLanes: [], parked: [parked] }], { limit: 1, offset: 0 }, 1);
+    expect(keys.list).toMatchObject([
+      { state: 'dead', until: null, reason: 'dead letter out.dlt/0/7 holds the key: redrive or discard it' },
+    ]);
+  });
+
   it('pages to the end', () => {
     const seen: string[] = [];
     for (let offset: number | undefined = 0; offset !== undefined; ) {

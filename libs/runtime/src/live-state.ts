@@ -6,7 +6,8 @@ export interface HeldKey {
   readonly topic: string;
   readonly partition: number;
   readonly lane: string;
-  readonly state: 'held' | 'gated' | 'blocked' | 'parked';
+  /** `dead`: it is a dead letter that holds its key. */
+  readonly state: 'held' | 'gated' | 'blocked' | 'parked' | 'dead';
   readonly reason: string;
   /** Offset of the record that everything else of the key waits for; of a parked one in the main topic. */
   readonly offset: string;
@@ -63,6 +64,8 @@ export interface Page {
 }
 
 const limits = { limit: { least: 1, most: 1_000, absent: 100 }, offset: { least: 0, most: 10_000_000, absent: 0 } };
+
+const heldBy = (deadLetter: string) => `dead letter ${deadLetter} holds the key: redrive or discard it`;
 
 /** A text says what is wrong with the query. */
 export function pageOf(query: string): Page | string {
@@ -123,18 +126,19 @@ function inMemory({ group, heldLanes }: RuntimeSnapshot): HeldKey[] {
 
 function inRetry({ group, parked }: RuntimeSnapshot, nowMs: number): HeldKey[] {
   return parked.flatMap(({ topic, partition, heads }) =>
-    heads.map(({ lane, records, offset, attempts, dueMs, firstFailureMs }) => ({
+    heads.map(({ lane, records, offset, attempts, dueMs, firstFailureMs, deadLetter }) => ({
       group,
       topic,
       partition,
       lane,
-      state: 'parked' as const,
-      reason: dueMs > nowMs ? 'waits for its next attempt' : 'its turn comes',
+      state: deadLetter !== undefined ? ('dead' as const) : ('parked' as const),
+      reason:
+        deadLetter !== undefined ? heldBy(deadLetter) : dueMs > nowMs ? 'waits for its next attempt' : 'its turn comes',
       offset: String(offset),
       parked: records,
       attempts,
       since: timeOf(firstFailureMs),
-      until: timeOf(dueMs > 0 ? dueMs : undefined),
+      until: timeOf(dueMs > 0 && deadLetter === undefined ? dueMs : undefined),
     })),
   );
 }

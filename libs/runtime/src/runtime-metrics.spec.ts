@@ -34,6 +34,7 @@ describe('metrics of a consuming service', () => {
       `keys_held{${group},state="gated"} 1`,
       `keys_held{${group},state="blocked"} 0`,
       `keys_held{${group},state="parked"} 1`,
+      `keys_held{${group},state="dead"} 0`,
       `keys_held_oldest_age_seconds{${group}} 6`,
       `records_parked{${group},topic="delivery.http.v1.retry"} 2`,
       `gates_closed{${group},reason="throttled"} 1`,

@@ -55,6 +55,7 @@ export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapsho
   );
   metrics.observe('keys.held', () => runtimes().flatMap(heldKeys));
   metrics.observe('keys.held.oldest.age', () => perRuntime((runtime) => longestHeldSeconds(runtime, nowMs())));
+  metrics.observe('keys.dead.oldest.age', () => perRuntime((runtime) => longestDeadSeconds(runtime, nowMs())));
   metrics.observe('records.parked', () => runtimes().flatMap(parkedRecords));
   metrics.observe('gates.closed', () =>
     runtimes().flatMap(({ group, gates }) =>
@@ -92,8 +93,9 @@ function lagSeconds({ topic, partition, oldestUnfinishedMs }: Partition, { parke
 
 function heldKeys({ group, heldLanes, parked }: RuntimeSnapshot): Labelled[] {
   const states = heldLanes.map(({ state }) => state as string);
-  for (const { heads } of parked) for (const _ of heads) states.push('parked');
-  return counted(group, 'state', states, ['held', 'gated', 'blocked', 'parked']);
+  for (const { heads } of parked)
+    for (const { deadLetter } of heads) states.push(deadLetter === undefined ? 'parked' : 'dead');
+  return counted(group, 'state', states, ['held', 'gated', 'blocked', 'parked', 'dead']);
 }
 
 function longestHeldSeconds({ heldLanes, parked }: RuntimeSnapshot, now: number): number {
@@ -101,6 +103,10 @@ function longestHeldSeconds({ heldLanes, parked }: RuntimeSnapshot, now: number)
   for (const { sinceMs } of heldLanes) oldestMs = Math.min(oldestMs, sinceMs);
   for (const { oldestFailureMs } of parked) oldestMs = Math.min(oldestMs, oldestFailureMs ?? now);
   return (now - oldestMs) / 1000;
+}
+
+function longestDeadSeconds({ parked }: RuntimeSnapshot, now: number): number {
+  return (now - Math.min(now, ...parked.map(({ oldestDeadMs }) => oldestDeadMs ?? now))) / 1000;
 }
 
 function parkedRecords({ group, parked }: RuntimeSnapshot): Labelled[] {

@@ -75,13 +75,21 @@ export const metricCatalogue = {
   'keys.held': {
     kind: 'gauge',
     description:
-      'Keys that stand still: held (a later attempt), gated (a closed gate), blocked (an earlier record or a commit), parked (in the retry topic).',
+      'Keys that stand still: held (a later attempt), gated (a closed gate), blocked (an earlier record or a commit), parked (in the retry topic), dead (a dead letter holds it until a person decides).',
     unit: '{key}',
     labels: ['group', 'state'],
   },
   'keys.held.oldest.age': {
     kind: 'gauge',
-    description: 'How long the key has stood still that has done so longest; of parked ones since the first failure.',
+    description:
+      'How long the key has stood still that has done so longest; of parked ones since the first failure. Keys that a dead letter holds are left out.',
+    unit: 's',
+    labels: ['group'],
+  },
+  'keys.dead.oldest.age': {
+    kind: 'gauge',
+    description:
+      'How long the key has been held by a dead letter that has been so longest, since its first failure. Neither lag nor the ages of other keys count it.',
     unit: 's',
     labels: ['group'],
   },

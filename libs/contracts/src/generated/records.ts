@@ -210,6 +210,8 @@ export interface Connection {
   unknownOutcome: string | null;
   /** Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says. */
   limits: string | null;
+  /** What a dead letter means for what comes after it: continue, or hold until a person redrives or discards it. Null: as the destination's definition says. */
+  onDead: string | null;
 }
 
 /** Which events go to which destination account, and how. */
@@ -1294,6 +1296,104 @@ export const schemas: Readonly<Record<RecordName, readonly object[]>> = {
           ],
           "default": null,
           "doc": "Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says."
+        }
+      ]
+    },
+    {
+      "type": "record",
+      "name": "Connection",
+      "namespace": "tributary.control",
+      "doc": "An account at a source or a destination.",
+      "fields": [
+        {
+          "name": "id",
+          "type": "string",
+          "default": "",
+          "doc": "Connection id."
+        },
+        {
+          "name": "tenant",
+          "type": "string",
+          "default": "",
+          "doc": "Tenant id."
+        },
+        {
+          "name": "source",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Slug of the source."
+        },
+        {
+          "name": "destination",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Slug of the destination."
+        },
+        {
+          "name": "settings",
+          "type": "string",
+          "default": "",
+          "doc": "Settings, as JSON text."
+        },
+        {
+          "name": "secrets",
+          "type": "string",
+          "default": "",
+          "doc": "Secret references (never secrets), as JSON text."
+        },
+        {
+          "name": "version",
+          "type": "long",
+          "default": 0,
+          "doc": "Grows by one with every change."
+        },
+        {
+          "name": "updatedAt",
+          "type": {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          },
+          "default": 0,
+          "doc": "When it was applied."
+        },
+        {
+          "name": "updatedBy",
+          "type": "string",
+          "default": "",
+          "doc": "Who applied it."
+        },
+        {
+          "name": "unknownOutcome",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "What becomes of a delivery whose request was written and not answered: retry, drop or hold. Null: as the destination's definition says."
+        },
+        {
+          "name": "limits",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "Limits of this connection (maxInFlight, perSecond, burst), as JSON text. Null: as the destination's definition says."
+        },
+        {
+          "name": "onDead",
+          "type": [
+            "null",
+            "string"
+          ],
+          "default": null,
+          "doc": "What a dead letter means for what comes after it: continue, or hold until a person redrives or discards it. Null: as the destination's definition says."
         }
       ]
     }

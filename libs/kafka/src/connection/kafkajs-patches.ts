@@ -22,8 +22,9 @@ export function applyKafkaJsPatches(): void {
   stopIdleTimer();
   registerZstd();
   encodeRecordsInOnePass();
-  resumePromptly();
   spaceFetches();
+  // Around the spacing: a round in which everything is paused asks for nothing, and must not put the next fetch off.
+  resumePromptly();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when

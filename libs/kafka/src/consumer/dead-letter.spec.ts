@@ -13,6 +13,7 @@ const facts = {
   attempts: 3,
   firstFailureMs: 77,
   failure: { errorClass: 'rejected', code: '422', reason: 'no', stage: 'send' },
+  holdsKey: false,
 } as const;
 
 describe('a dead letter', () => {
@@ -53,6 +54,13 @@ describe('a dead letter', () => {
     });
     const again = deadLetterOf(fromRetry, dead, facts);
     expect(again.headers).toEqual(first.headers);
+  });
+
+  it('says that it holds its key, and no longer when it dies again without', () => {
+    const holding = deadLetterOf(aRecord({}), dead, { ...facts, holdsKey: true });
+    expect(holding.headers).toMatchObject({ 'x-retry-hold': 'dead-letter' });
+    const again = deadLetterOf(aRecord(holding.headers as IHeaders), dead, facts);
+    expect(again.headers).not.toHaveProperty('x-retry-hold');
   });
 
   it('stays the same size however often a record dies', () => {

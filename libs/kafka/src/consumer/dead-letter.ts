@@ -1,4 +1,4 @@
-import { errorHeaders, originHeaders, retryHeaders, type TopicDefinition } from '@tributary/contracts';
+import { errorHeaders, holdMarks, originHeaders, retryHeaders, type TopicDefinition } from '@tributary/contracts';
 import { digestOfParts, type Failure } from '@tributary/domain';
 import type { IHeaders, IncomingRecord, OutgoingRecord } from '../records.js';
 
@@ -8,6 +8,8 @@ export interface DeathFacts {
   readonly attempts: number;
   readonly firstFailureMs: number | undefined;
   readonly failure: Failure;
+  /** What comes after it waits for what a person decides. */
+  readonly holdsKey: boolean;
 }
 
 const maxMessageBytes = 1024;
@@ -31,13 +33,22 @@ export function fingerprintOf(topic: string, { errorClass, code }: Failure): str
 
 function deathHeaders(
   record: IncomingRecord,
-  { group, attempts, firstFailureMs, failure }: DeathFacts,
+  { group, attempts, firstFailureMs, failure, holdsKey }: DeathFacts,
 ): Record<string, string | undefined> {
   return {
     [retryHeaders.attempt]: String(attempts),
     [retryHeaders.dueMs]: undefined,
     [retryHeaders.firstFailureMs]: firstFailureMs === undefined ? undefined : String(firstFailureMs),
+    [retryHeaders.hold]: holdsKey ? holdMarks.deadLetter : undefined,
+    [retryHeaders.deadLetter]: undefined,
     ...originOf(record, group),
+    ...errorHeadersOf(record, failure),
+  };
+}
+
+/** Why a record died. */
+export function errorHeadersOf(record: IncomingRecord, failure: Failure): Record<string, string | undefined> {
+  return {
     [errorHeaders.class]: failure.errorClass,
     [errorHeaders.code]: failure.code,
     [errorHeaders.message]: cutUtf8(failure.reason, maxMessageBytes),

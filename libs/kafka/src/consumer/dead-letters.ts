@@ -2,7 +2,7 @@ import type { Failure } from '@tributary/domain';
 import { type Clock, sleep } from '../connection/clock.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type { RecordProducer } from '../producer/record-producer.js';
-import type { IncomingRecord } from '../records.js';
+import type { IncomingRecord, RecordPosition } from '../records.js';
 import { deadLetterOf } from './dead-letter.js';
 import type { Entry } from './owned-partition.js';
 import type { ConsumeOptions } from './runtime-options.js';
@@ -21,17 +21,19 @@ const longestPauseMs = 30_000;
 export class DeadLetters {
   constructor(private readonly parts: DeadLettersParts) {}
 
-  /** False when the partition is lost or the process stops first: then the record is not finished. */
-  async write(entry: Entry, failure: Failure): Promise<boolean> {
+  /** Where it is; undefined when the partition is lost or the process stops first: then the record is not finished. */
+  async write(entry: Entry, failure: Failure, holdsKey = false): Promise<RecordPosition | undefined> {
     const { record, attempts, firstFailureMs } = entry;
     const { group, deadLetterTopic, onDeadLetter } = this.parts.options;
-    const facts = { group, attempts: attempts + 1, firstFailureMs, failure };
+    const facts = { group, attempts: attempts + 1, firstFailureMs, failure, holdsKey };
+    let position: RecordPosition | undefined;
     const isSafe = await this.persistently(entry, 'dead-letter.unwritten', async () => {
       const topic = typeof deadLetterTopic === 'function' ? deadLetterTopic(record) : deadLetterTopic;
-      await this.parts.producer.send(deadLetterOf(record, topic, facts));
+      position = await this.parts.producer.send(deadLetterOf(record, topic, facts));
     });
-    if (!isSafe || !onDeadLetter) return isSafe;
-    return this.persistently(entry, 'dead-letter.untold', () => onDeadLetter(record, failure));
+    if (!isSafe || !onDeadLetter) return isSafe ? position : undefined;
+    const isTold = await this.persistently(entry, 'dead-letter.untold', () => onDeadLetter(record, failure));
+    return isTold ? position : undefined;
   }
 
   /** Repeats until it works; false when the partition is lost or the process stops first. */

@@ -181,6 +181,21 @@ export class KeyScheduler {
     return this.gates.before(scope) !== undefined || this.policyGates?.isClosed(scope) === true;
   }
 
+  /** As `isClosed`, and it is closed for a while: not only because others of the account are under way. */
+  isShut(scope: string): boolean {
+    return this.gates.before(scope) !== undefined || (this.isClosed(scope) && this.policyGates?.isBusy(scope) !== true);
+  }
+
+  /** Lanes that wait for a place at the gate of the scope, counted up to a number. */
+  queuedAt(scope: string, owner: OwnedPartition, upTo: number): number {
+    return this.policyGates?.queuedAt(scope, owner, upTo) ?? 0;
+  }
+
+  /** Lanes whose turn for a place comes later than in so long, without the first of each gate. */
+  queuedLongerThan(owner: OwnedPartition, waitMs: number, spared: number): Iterable<Lane> {
+    return this.policyGates?.queuedLongerThan(owner, waitMs, spared) ?? [];
+  }
+
   /** A blocked lane asks for its permit again. */
   wake(lane: Lane): void {
     if (lane.state === 'blocked') this.makeReady(lane);

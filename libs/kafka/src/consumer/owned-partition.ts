@@ -27,7 +27,7 @@ export interface Entry {
 }
 
 /**
- * `queued`: its head waits for others of its account to end; nothing is wrong. `blocked`: its head waits for an earlier record of the key elsewhere, or for a commit. `parking`: records of it are being
+ * `queued`: its head waits for others of its account to end; nothing is wrong, and it is parked only when that takes long and others need the room. `blocked`: its head waits for an earlier record of the key elsewhere, or for a commit. `parking`: records of it are being
  * appended to the retry topic.
  */
 export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'gated' | 'queued' | 'blocked' | 'parking';

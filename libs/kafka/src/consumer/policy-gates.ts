@@ -1,7 +1,7 @@
 import type { Clock } from '../connection/clock.js';
 import type { IncomingRecord } from '../records.js';
 import { forgetLostIn, type GateKind, type GateSnapshot, waitingIn } from './gates.js';
-import type { Lane } from './owned-partition.js';
+import type { Lane, OwnedPartition } from './owned-partition.js';
 import { rootOf } from './scopes.js';
 import type { HeapTimer, TimerHeap } from './timer-heap.js';
 
@@ -32,6 +32,9 @@ interface PolicyGate {
   /** One may ask; the next may when that one was let through. So a thousand lanes do not ask because one place is free. */
   hasTicket: boolean;
   timer: HeapTimer | undefined;
+  /** Since when it stands, and how many were let through since then. */
+  readonly sinceMs: number;
+  served: number;
 }
 
 export interface PolicyGatesParts {
@@ -51,6 +54,9 @@ export interface PolicyGatesParts {
 /** Who was let through and does not come, because its partition was lost or its record dealt with, holds nobody up for longer. */
 const nextTicketMs = 1_000;
 
+/** How long a queue is watched before it is said how long it will take: the first attempts may all be under way still. */
+const watchedForMs = 500;
+
 /** Gates that a policy closes. They open for one lane after the other. */
 export class PolicyGates {
   private readonly gates = new Map<string, PolicyGate>();
@@ -61,6 +67,43 @@ export class PolicyGates {
 
   isClosed(scope: string): boolean {
     return this.standingBefore(scope) !== undefined;
+  }
+
+  /** True when nothing but others of the account stands before the scope. */
+  isBusy(scope: string): boolean {
+    const kinds = [...namesOf(scope)].map((name) => this.gates.get(name)?.kind);
+    return kinds.includes('busy') && kinds.every((kind) => kind === undefined || kind === 'busy');
+  }
+
+  /** Lanes of a partition that wait for a place at the scope's gate; counted up to a number. */
+  queuedAt(scope: string, owner: OwnedPartition, upTo: number): number {
+    let count = 0;
+    for (const name of namesOf(scope)) {
+      for (const lane of this.gates.get(name)?.waiting ?? []) {
+        if (lane.owner === owner && isWaiting(lane)) count += 1;
+        if (count >= upTo) return count;
+      }
+    }
+    return count;
+  }
+
+  /**
+   * Lanes of a partition whose turn for a place comes later than in so long, as fast as places became free until now; of each gate
+   * the first `spared` are left out.
+   */
+  *queuedLongerThan(owner: OwnedPartition, waitMs: number, spared: number): Iterable<Lane> {
+    const nowMs = this.parts.clock.now();
+    for (const { kind, waiting, sinceMs, served } of this.gates.values()) {
+      const watchedMs = nowMs - sinceMs;
+      if (kind !== 'busy' || watchedMs < watchedForMs) continue;
+      const servedInTime = (waitMs / watchedMs) * Math.max(1, served);
+      let before = 0;
+      for (const lane of waiting) {
+        if (lane.state !== 'queued') continue;
+        before += 1;
+        if (before > Math.max(spared, servedInTime) && lane.owner === owner) yield lane;
+      }
+    }
   }
 
   /** @returns why the lane must wait, having queued it; undefined: the attempt counts as under way. */
@@ -129,12 +172,14 @@ export class PolicyGates {
     if (this.gates.size === 0) return;
     for (const name of namesOf(scope)) {
       const gate = this.gates.get(name);
-      if (gate) this.giveTicket(gate);
+      if (!gate) continue;
+      gate.served += 1;
+      this.giveTicket(gate);
     }
   }
 
   private close({ scope, kind, untilMs, reason }: GateOrder): PolicyGate {
-    const gate = this.gates.get(scope) ?? newGate(scope);
+    const gate = this.gates.get(scope) ?? newGate(scope, this.parts.clock.now());
     this.gates.set(scope, gate);
     if (gate.timer) gate.timer.cancelled = true;
     Object.assign(gate, { kind, untilMs, reason, hasTicket: false, timer: undefined });
@@ -172,6 +217,8 @@ export class PolicyGates {
       this.released.set(lane, gate);
       this.parts.release(lane);
       this.arm(gate, this.parts.clock.now() + nextTicketMs);
+      // One of those that were parked for want of room takes its place in the queue.
+      if (gate.kind === 'busy') this.parts.bringOne(gate.scope);
       return;
     }
     // A destination that fails is asked by one record, wherever that waits.
@@ -195,7 +242,7 @@ export const stateAt = (kind: GateOrder['kind']): 'queued' | 'gated' => (kind ==
 
 const isWaiting = ({ state }: Lane): boolean => state === 'queued' || state === 'gated';
 
-const newGate = (scope: string): PolicyGate => ({
+const newGate = (scope: string, nowMs: number): PolicyGate => ({
   scope,
   kind: 'busy',
   untilMs: 0,
@@ -203,6 +250,8 @@ const newGate = (scope: string): PolicyGate => ({
   waiting: new Set(),
   hasTicket: false,
   timer: undefined,
+  sinceMs: nowMs,
+  served: 0,
 });
 
 const orderOf = ({ scope, kind, untilMs, reason }: PolicyGate): GateOrder => ({ scope, kind, untilMs, reason });

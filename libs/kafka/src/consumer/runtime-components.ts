@@ -132,6 +132,7 @@ export class RuntimeComponents {
     this.loader = new PartitionLoader(shared);
     const retries = retryOptionsOf(options);
     if (retries) {
+      if (options.ordering === 'none' && retries.onDead !== 'continue') throw new HoldWithoutOrder(group);
       const mainTopic = mainTopicOf(parts, retries);
       this.chain = new RetryChain({ ...shared, mainTopic, retries, mayAct });
       this.takeover = new PairTakeover({
@@ -167,6 +168,17 @@ export class RuntimeComponents {
   }
 }
 
+/** A mistake in the options of the group. */
+class HoldWithoutOrder extends TypeError {
+  override readonly name = 'HoldWithoutOrder';
+
+  constructor(group: string) {
+    super(
+      `group ${group} has no order by key, so a dead letter has no key to hold; leave out retries.onDead or ordering: 'none'`,
+    );
+  }
+}
+
 function mainTopicOf({ topics, options }: ConsumerRuntimeParts, { topic }: RetryOptions): string {
   const names = topics.map(({ name }) => name);
   const [main, ...more] = names.filter((name) => name !== topic.name);
@@ -183,5 +195,11 @@ function mustReadOn(owner: OwnedPartition): boolean {
 }
 
 function retryOptionsOf({ retries }: ConsumeOptions): RetryOptions | undefined {
-  return retries && { longerThanMs: defaultLongerThanMs, fence: 'cross', takeover: defaultTakeover, ...retries };
+  const byDefault = {
+    longerThanMs: defaultLongerThanMs,
+    takeover: defaultTakeover,
+    fence: 'cross',
+    onDead: 'continue',
+  } as const;
+  return retries && { ...byDefault, ...retries };
 }

@@ -1,5 +1,5 @@
 import type { TopicDefinition } from '@tributary/contracts';
-import type { Failure, Settlement } from '@tributary/domain';
+import type { Failure, OnDead, Settlement } from '@tributary/domain';
 import type { IncomingRecord } from '../records.js';
 import type { GateSnapshot } from './gates.js';
 import type { PauseSnapshot } from './pause-registry.js';
@@ -66,6 +66,11 @@ export interface RetryOptions {
    */
   readonly fence: 'cross' | 'lane';
   readonly takeover: TakeoverTimes;
+  /**
+   * Default `continue`. `hold` needs order by key. A function is asked with the root of the record's gate scope; without a failure it
+   * is asked about dead letters that hold already, now and then, and `continue` ends that. It must not throw.
+   */
+  readonly onDead: OnDead | ((account: string, failure?: Failure) => OnDead);
 }
 
 export type SettlementKind = Settlement['to'] | 'put-back' | 'lost';
@@ -113,7 +118,7 @@ export interface PartitionSnapshot {
   readonly inFlight: number;
   /** Bytes the completion map can grow to, before base64. */
   readonly mapBytes: number;
-  /** Epoch milliseconds of the timestamp of the oldest record that is not finished. */
+  /** Epoch milliseconds of the timestamp of the oldest record that is not finished, leaving out keys that a dead letter holds. */
   readonly oldestUnfinishedMs: number | undefined;
 }
 
@@ -137,8 +142,10 @@ export interface ParkedSnapshot {
   readonly records: number;
   /** Epoch milliseconds; undefined: nothing is parked. */
   readonly earliestDueMs: number | undefined;
-  /** Epoch milliseconds of the earliest first failure among them; undefined: none was attempted. */
+  /** Epoch milliseconds of the earliest first failure among them, leaving out keys that a dead letter holds; undefined: none was attempted. */
   readonly oldestFailureMs: number | undefined;
+  /** As `oldestFailureMs`, of dead letters that hold their keys. */
+  readonly oldestDeadMs: number | undefined;
   /** The first records of keys: each holds its key. */
   readonly heads: readonly ParkedHeadSnapshot[];
 }
@@ -153,6 +160,8 @@ export interface ParkedHeadSnapshot {
   /** Epoch milliseconds. */
   readonly dueMs: number;
   readonly firstFailureMs: number | undefined;
+  /** The id of its dead letter, which holds the key until a person redrives or discards it; undefined: it will be attempted. */
+  readonly deadLetter: string | undefined;
 }
 
 export interface RuntimeSnapshot {

@@ -1,4 +1,5 @@
 import type { Entry, Lane, OwnedPartition } from './owned-partition.js';
+import { isHolding } from './retry/parked-copy.js';
 import { pairOf } from './retry/retry-pair.js';
 import type { HeldLaneSnapshot, ParkedSnapshot, PartitionSnapshot } from './runtime-options.js';
 
@@ -18,15 +19,20 @@ export function snapshotPartition(owner: OwnedPartition): PartitionSnapshot {
 }
 
 function oldestUnfinished(owner: OwnedPartition): number | undefined {
+  const index = pairOf(owner)?.index;
   let oldest: Entry | undefined;
-  for (const { head } of owner.lanes.values()) {
+  for (const { head, key } of owner.lanes.values()) {
+    if (index?.isHeldByDeadLetter(key)) continue;
     if (head && (!oldest || head.position < oldest.position)) oldest = head;
   }
   return oldest?.record.timestampMs;
 }
 
 export function snapshotHeldLanes(owner: OwnedPartition): HeldLaneSnapshot[] {
-  return [...owner.lanes.values()].filter(isHeld).map((lane) => ({
+  const index = pairOf(owner)?.index;
+  // What waits behind a dead letter is told there.
+  const held = [...owner.lanes.values()].filter((lane) => isHeld(lane) && !index?.isHeldByDeadLetter(lane.key));
+  return held.map((lane) => ({
     topic: owner.topic,
     partition: owner.partition,
     lane: lane.key,
@@ -50,7 +56,8 @@ export function snapshotParked(owner: OwnedPartition): ParkedSnapshot[] {
       partition,
       records: index.size,
       earliestDueMs: index.earliestDueMs(),
-      oldestFailureMs: index.oldestFailureMs(),
+      oldestFailureMs: index.oldestFailureMs(false),
+      oldestDeadMs: index.oldestFailureMs(true),
       heads: index.heads().map(({ copy, records }) => ({
         lane: copy.lane,
         records,
@@ -58,6 +65,7 @@ export function snapshotParked(owner: OwnedPartition): ParkedSnapshot[] {
         attempts: copy.attempts,
         dueMs: copy.dueMs,
         firstFailureMs: copy.firstFailureMs,
+        deadLetter: isHolding(copy) ? (copy.deadLetter ?? '') : undefined,
       })),
     },
   ];

@@ -186,11 +186,14 @@ export class Settler {
 
   /** The offset is finished only when the dead letter is acknowledged: the lane waits, nothing is passed over. */
   private async bury(entry: Entry, failure: Failure): Promise<void> {
-    const isWritten = await this.parts.deadLetters.write(entry, failure);
+    const { chain } = this.parts;
+    const holdsKey = chain?.holdsKey(entry, failure) === true;
+    const written = await this.parts.deadLetters.write(entry, failure, holdsKey);
     if (this.isLate(entry)) return;
-    if (isWritten) {
+    if (written) {
       this.parts.observer?.deadLettered?.({ group: this.parts.group, topic: entry.record.topic, failure });
-      this.finish(entry);
+      if (holdsKey) chain.hold(entry, failure, `${written.topic}/${written.partition}/${written.offset}`);
+      else this.finish(entry);
     } else {
       this.parts.scheduler.release(entry);
     }

@@ -9,7 +9,7 @@ import { silentLogger } from './silent-logger.js';
 
 /*
  * A consumer in a process of its own, so that a test can kill it with no chance to say goodbye. Every attempt is one line of JSON on
- * stdout. Values that begin with `fail` fail once, with the delay that is given.
+ * stdout. Values that begin with `fail` fail once, with the delay that is given; those that begin with `die` die, and hold their key.
  */
 const [brokers = '', group = '', topicName = '', delayMs = '0'] = process.argv.slice(2);
 
@@ -38,12 +38,18 @@ const runtime = new ConsumerRuntime({
   options: {
     group,
     deadLetterTopic: deadLetterTopicOf(main),
-    retries: { topic: retry, longerThanMs: 1_000, takeover: { attemptMs: 500, appendMs: 3_000, marginMs: 500 } },
+    retries: {
+      topic: retry,
+      longerThanMs: 1_000,
+      takeover: { attemptMs: 500, appendMs: 3_000, marginMs: 500 },
+      onDead: 'hold',
+    },
   },
   handler: async ({ key, value }, { number }) => {
     const text = String(value);
     process.stdout.write(`${JSON.stringify({ key: String(key), value: text, number, atMs: Date.now() })}\n`);
     if (text.startsWith('fail') && number === 1) return { to: 'retry', delayMs: Number(delayMs), failure: aFailure };
+    if (text.startsWith('die')) return { to: 'deadLetter', failure: aFailure };
     return { to: 'commit' };
   },
   logger: silentLogger,

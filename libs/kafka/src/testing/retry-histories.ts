@@ -18,7 +18,8 @@ type Step =
         | 'away-and-back'
         | 'haunted'
         | 'away-and-used'
-        | 'redrive';
+        | 'redrive'
+        | 'discard';
     };
 
 export interface History {
@@ -75,6 +76,10 @@ const plain: readonly [number, fc.Arbitrary<Step>][] = [
   ],
   [1, fc.record({ do: just('redrive' as const) })],
 ];
+/** An operator who has much to decide. */
+const decided: readonly [number, fc.Arbitrary<Step>][] = [
+  [2, fc.record({ do: fc.constantFrom('redrive' as const, 'discard' as const) })],
+];
 const crowded: readonly [number, fc.Arbitrary<Step>][] = [
   ...plain,
   [2, fc.record({ do: just('append' as const), key: fc.constantFrom(0, 0, 1), count: just(5), gap: just(0) })],
@@ -82,7 +87,7 @@ const crowded: readonly [number, fc.Arbitrary<Step>][] = [
   [2, fc.record({ do: just('cut-append' as const), fate: fc.constantFrom<AppendFate>('refused', 'unseen', 'late') })],
 ];
 
-const verdict = fc.constantFrom<Verdict>(
+const verdicts: readonly Verdict[] = [
   'delivered',
   'delivered',
   'delivered',
@@ -95,16 +100,20 @@ const verdict = fc.constantFrom<Verdict>(
   'short-gate',
   'long-gate',
   'dead',
-);
+];
 
-const historiesOf = (step: fc.Arbitrary<Step>): fc.Arbitrary<History> =>
+const historiesOf = (step: fc.Arbitrary<Step>, deaths: readonly Verdict[] = []): fc.Arbitrary<History> =>
   fc.record({
     steps: fc.array(step, { minLength: 8, maxLength: 40 }),
-    verdicts: fc.array(verdict, { maxLength: 25 }),
+    verdicts: fc.array(fc.constantFrom(...verdicts, ...deaths), { maxLength: 25 }),
   });
 
 /** `crowded`: windows overflow, so that records are parked in groups. */
-export const histories = { plain: historiesOf(weighted(...plain)), crowded: historiesOf(weighted(...crowded)) };
+export const histories = {
+  plain: historiesOf(weighted(...plain)),
+  crowded: historiesOf(weighted(...crowded)),
+  deadly: historiesOf(weighted(...crowded, ...decided), ['dead', 'dead', 'dead']),
+};
 
 /** Plays a history to its quiet end. */
 export async function play({ steps, verdicts }: History, options: WorldOptions): Promise<RetryWorld> {
@@ -154,6 +163,8 @@ async function take(world: RetryWorld, step: Step): Promise<void> {
       return world.awayAndUsed();
     case 'redrive':
       return world.redrive();
+    case 'discard':
+      return world.discard();
     default:
       return world.rebalance(step.do === 'kept');
   }

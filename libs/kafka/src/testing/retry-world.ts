@@ -1,6 +1,7 @@
 import {
   deadLetterTopicOf,
   defineTopic,
+  holdMarks,
   originHeaders,
   redriveHeaders,
   retryHeaders,
@@ -13,7 +14,9 @@ import { ConsumerRuntime } from '../consumer/consumer-runtime.js';
 import type { PlantedBug } from '../consumer/retry/retry-rules.js';
 import type { ConsumeOptions, TakeoverTimes } from '../consumer/runtime-options.js';
 import { headerText, type IncomingRecord, type OutgoingRecord, type RecordPosition } from '../records.js';
+import { DeadLetterDesk } from './dead-letter-desk.js';
 import { aFailure } from './failures.js';
+import { places } from './places.js';
 import { silentLogger } from './silent-logger.js';
 import { SimulatedBroker, SimulatedDriver } from './simulated-driver.js';
 import { settled, VirtualClock } from './virtual-clock.js';
@@ -58,6 +61,10 @@ export interface WorldOptions {
   readonly maxWindowRecords?: number;
   /** Key `a` is in the first, `b` in the last. */
   readonly partitions?: 1 | 2;
+  /** All keys are of one account that has so many places, and waits above half a second count as long. Absent: each is an account. */
+  readonly places?: number;
+  /** A dead letter of key `a` holds it; one of `b` does not. */
+  readonly holds?: boolean;
 }
 
 /** One life of one process. What it does after its death reaches nobody. */
@@ -74,14 +81,28 @@ class Member {
 
   constructor(readonly world: RetryWorld) {
     this.driver = new WorldDriver(world.broker, this);
-    const { fence = 'cross', ordering = 'key', plantedBug, takeover, maxWindowRecords = 5 } = world.options;
+    const {
+      fence = 'cross',
+      ordering = 'key',
+      plantedBug,
+      takeover,
+      maxWindowRecords = 5,
+      places: few,
+    } = world.options;
     const options: ConsumeOptions = {
       group: 'tests',
       deadLetterTopic: dead,
       ordering,
       concurrency: 3,
       maxWindowRecords,
-      retries: { topic: retry, fence, ...(takeover && { takeover }) },
+      ...(few !== undefined && { gatePolicy: places(few), gateScope: () => 'account' }),
+      retries: {
+        topic: retry,
+        fence,
+        ...(few !== undefined && { longerThanMs: 500 }),
+        ...(takeover && { takeover }),
+        ...(world.options.holds && { onDead: (account: string) => (account.endsWith(':a') ? 'hold' : 'continue') }),
+      },
     };
     this.runtime = new ConsumerRuntime({
       driver: this.driver,
@@ -163,6 +184,8 @@ export class RetryWorld {
   private readonly dead = new Set<string>();
   private readonly redriven = new Set<string>();
   private readonly awaited = new Set<string>();
+  private readonly deliveredRedrives = new Set<string>();
+  private readonly desk = new DeadLetterDesk();
   private member: Member;
 
   constructor(
@@ -205,19 +228,34 @@ export class RetryWorld {
 
   /** An operator sends the oldest dead letter through its chain again. */
   redrive(): void {
-    const id = [...this.dead].find((one) => !this.redriven.has(one));
+    const held = this.desk.take();
+    const id = held?.id ?? [...this.dead].find((one) => !this.redriven.has(one));
     if (id === undefined) return;
     this.redriven.add(id);
     this.awaited.add(id);
+    const count = (held?.redriveCount ?? 0) + 1;
+    this.decide(id, count, { [redriveHeaders.id]: `job-${id}-${count}` });
+  }
+
+  /** An operator gives up the oldest dead letter that holds its key. */
+  discard(): void {
+    const held = this.desk.take();
+    if (!held) return;
+    this.settledRecords.add(held.id);
+    this.awaited.delete(held.id);
+    this.decide(held.id, held.redriveCount + 1, { [retryHeaders.hold]: holdMarks.released });
+  }
+
+  private decide(id: string, redriveCount: number, headers: Readonly<Record<string, string>>): void {
     const partition = this.partitionOf(id.charAt(0));
     const offset = this.broker.append({ topic: retry.name, partition }, id.charAt(0), id, 0, {
       [originHeaders.topic]: main.name,
       [originHeaders.partition]: String(partition),
       [originHeaders.offset]: String(this.offsets.get(id)),
-      [redriveHeaders.id]: `job-${id}`,
-      [redriveHeaders.count]: '1',
+      [redriveHeaders.count]: String(redriveCount),
+      ...headers,
     });
-    this.trace.push(`REDRIVE ${id} at retry@${offset}`);
+    this.trace.push(`OPERATOR: ${id} #${redriveCount} at retry@${offset} ${JSON.stringify(headers)}`);
   }
 
   async fetch(max: number): Promise<void> {
@@ -322,6 +360,7 @@ export class RetryWorld {
     this.isQuiet = true;
     // Longer than a takeover wait, so that an idle partition is open at the end as well.
     for (let i = 0; i < 150 && (i < 10 || !this.isDone()); i++) {
+      while (!this.desk.isClear) this.redrive();
       this.member.driver.fetch(10);
       await this.clock.advance(i < 100 ? 2_000 : 60_000);
     }
@@ -331,7 +370,8 @@ export class RetryWorld {
   private isQuiet = false;
 
   private isDone(): boolean {
-    return this.settledRecords.size === this.records.length && this.awaited.size === 0 && this.isCommitted();
+    const isSettled = this.settledRecords.size === this.records.length && this.awaited.size === 0;
+    return isSettled && this.desk.isClear && this.isCommitted();
   }
 
   private isCommitted(): boolean {
@@ -366,13 +406,16 @@ export class RetryWorld {
     if (verdict === 'slow-delivered') await sleep(this.clock, 700);
     if (!member.isAlive) return new Promise(() => {});
     this.trace.push(`${this.clock.now()} ${verdict} ${told.key}${told.index} from ${at}`);
-    return this.verdict(verdict, id, told, member);
+    return this.verdict(verdict, told, record, member);
   }
 
   async send(record: OutgoingRecord, member: Member): Promise<RecordPosition> {
     if (!member.isAlive) return new Promise(() => {});
     const partition = record.partition ?? 0;
-    if (record.topic === dead.name) return { topic: record.topic, partition, offset: 0n };
+    if (record.topic === dead.name) {
+      this.desk.note(record);
+      return { topic: record.topic, partition, offset: 0n };
+    }
     const fate = this.appendFates.shift() ?? 'ok';
     if (fate === 'refused') throw new Error('NOT_ENOUGH_REPLICAS');
     // What is on its way lands even if the process dies meanwhile.
@@ -388,13 +431,17 @@ export class RetryWorld {
     const headers = { ...record.headers };
     const at = { topic: retry.name, partition: record.partition ?? 0 };
     const offset = this.broker.append(at, String(record.key), id, 0, headers);
-    this.due.set(id, Number(headerText(headers, retryHeaders.dueMs)));
+    const isHold = headerText(headers, retryHeaders.hold) !== undefined;
+    if (!isHold) this.due.set(id, Number(headerText(headers, retryHeaders.dueMs)));
     this.parked += 1;
-    this.trace.push(`${this.clock.now()} parked ${id} at retry@${offset}, due ${this.due.get(id)}`);
+    this.trace.push(
+      `${this.clock.now()} parked ${id} at retry@${offset}, ${isHold ? 'a hold' : `due ${this.due.get(id)}`}`,
+    );
     return offset;
   }
 
   private noteAttempt(id: string, { key, index }: Told, { topic, headers }: IncomingRecord, at: string): void {
+    if (headers[retryHeaders.hold] !== undefined) this.complain(`held: ${id} was attempted from ${at}`);
     const ownDue = topic === retry.name ? Number(headers[retryHeaders.dueMs]) : 0;
     // Without order the former copy may run beside the newest one.
     const due = topic === retry.name && this.options.ordering !== 'none' ? (this.due.get(id) ?? 0) : ownDue;
@@ -405,7 +452,8 @@ export class RetryWorld {
       this.complain(`order: ${id} from ${at}`);
   }
 
-  private verdict(verdict: Verdict, id: string, told: Told, member: Member): Settlement {
+  private verdict(verdict: Verdict, told: Told, record: IncomingRecord, member: Member): Settlement {
+    const id = String(record.value);
     switch (verdict) {
       case 'short-retry':
         return { to: 'retry', delayMs: 700, failure: aFailure };
@@ -416,24 +464,29 @@ export class RetryWorld {
       case 'long-gate':
         return { to: 'gate', closedForMs: 15_000, failure: { ...aFailure, errorClass: 'throttled' } };
       case 'dead':
+        // It is settled when a person has decided.
+        if (this.isHeld(told.key)) return { to: 'deadLetter', failure: aFailure };
         this.settledRecords.add(id);
         this.dead.add(id);
         this.awaited.delete(id);
         return { to: 'deadLetter', failure: aFailure };
       default:
-        this.noteDelivered(id, told, member);
+        this.noteDelivered(id, told, member, record.headers[redriveHeaders.id]);
         return { to: 'commit' };
     }
   }
 
-  private noteDelivered(id: string, { key, index }: Told, member: Member): void {
+  private noteDelivered(id: string, { key, index }: Told, member: Member, redriveId: string | undefined): void {
     if (this.settledRecords.has(id)) this.repeats += 1;
-    // The first delivery after a redrive was asked for, whatever this owner delivered before.
-    const isAskedFor = this.awaited.has(id);
+    // The first delivery of a redrive was asked for, whatever this owner delivered before.
+    const isAskedFor = redriveId !== undefined && !this.deliveredRedrives.has(redriveId);
+    if (redriveId !== undefined) this.deliveredRedrives.add(redriveId);
     if (this.options.ordering !== 'none' && member.delivered.has(id) && !isAskedFor)
       this.complain(`twice: ${id} in one ownership`);
     // A redriven record comes after later ones: that is what was asked for.
-    if (this.redriven.has(id)) {
+    const isInTurn = this.isHeld(key) && !this.settledRecords.has(id);
+    if (this.redriven.has(id) && isInTurn) this.awaited.delete(id);
+    else if (this.redriven.has(id)) {
       this.awaited.delete(id);
       member.delivered.add(id);
       return;
@@ -444,6 +497,10 @@ export class RetryWorld {
     this.settledRecords.add(id);
     this.newest.set(key, Math.max(newest, index));
     this.last.set(key, index);
+  }
+
+  private isHeld(key: string): boolean {
+    return this.options.holds === true && key === 'a';
   }
 
   private toldOf(id: string): Told {

@@ -1,6 +1,6 @@
 import type { Database } from '../database.js';
 import type { LedgerEntry } from './ledger-row.js';
-import type { ToldOrigins } from './told-origins.js';
+import type { Numbered, ToldOrigins } from './told-origins.js';
 
 /** Longer than a topic keeps a record: what could be told again is found. */
 const lookBackMs = 45 * 86_400_000;
@@ -25,12 +25,6 @@ const byEntity = `
     LIMIT 1) AS told`;
 
 type Batch = ReadonlyArray<{ readonly entry: LedgerEntry }>;
-
-/** A record with its place in the batch. */
-export interface Numbered {
-  readonly n: number;
-  readonly record: LedgerEntry['record'];
-}
 
 /**
  * Which entries of a batch tell a fact that an earlier one, or the ledger, tells already. The positions of the batch's

@@ -1,5 +1,11 @@
 import type { Database } from '../database.js';
-import type { Numbered } from './find-repeats.js';
+import type { LedgerEntry } from './ledger-row.js';
+
+/** A record with its place in the batch. */
+export interface Numbered {
+  readonly n: number;
+  readonly record: LedgerEntry['record'];
+}
 
 const lastTold = `
   SELECT w.n::int AS n, (

@@ -7,6 +7,7 @@ export function oneDataKey() {
   const keys = LedgerKeys.parse(LedgerKeys.generate('spec'));
   const key = createSecretKey(Buffer.alloc(32, 7));
   return {
+    keys,
     forWriting: async (subjects: readonly NamedSubject[]): Promise<DataKey[]> =>
       subjects.map(({ tenant, name }) => ({
         index: keys.indexOf(tenant, name),

@@ -56,7 +56,18 @@ export const aSnapshot: RuntimeSnapshot = {
       records: 2,
       earliestDueMs: 30_000,
       oldestFailureMs: 4_000,
-      heads: [{ lane: 'out acme:1', records: 2, offset: 1, attempts: 4, dueMs: 30_000, firstFailureMs: 4_000 }],
+      oldestDeadMs: undefined,
+      heads: [
+        {
+          lane: 'out acme:1',
+          records: 2,
+          offset: 1,
+          attempts: 4,
+          dueMs: 30_000,
+          firstFailureMs: 4_000,
+          deadLetter: undefined,
+        },
+      ],
     },
   ],
 };

@@ -6,7 +6,7 @@ import { FetchedRecord } from '../fetched-record.js';
 import type { KeyScheduler } from '../key-scheduler.js';
 import { type Entry, type Lane, laneIn } from '../owned-partition.js';
 import { TimerHeap } from '../timer-heap.js';
-import type { ParkedCopy } from './parked-copy.js';
+import { isHolding, isRelease, type ParkedCopy } from './parked-copy.js';
 import type { ParkedValues } from './parked-values.js';
 import { chainBlockOf } from './planted-gates.js';
 import type { ChainBlock, Fence, RetryPair } from './retry-pair.js';
@@ -17,10 +17,16 @@ export interface ChainHeadsParts {
   readonly scheduler: KeyScheduler;
   readonly committer: Pick<Committer, 'kick'>;
   readonly values: ParkedValues;
+  /** A person gave the record up, and nothing of it is left that could be attempted. */
+  readonly onReleased: (pair: RetryPair, copy: ParkedCopy) => void;
   readonly fence: Fence;
   readonly isOrdered: boolean;
+  readonly maxWindowRecords: number;
   readonly plantedBug: PlantedBug | undefined;
 }
+
+/** Lanes that one account may have waiting in memory for a place, out of the retry topic, however long that takes. */
+const queuePlacesIn = (maxWindowRecords: number): number => Math.max(1, Math.floor(maxWindowRecords / 32));
 
 /** Offers the head of each parked lane to the scheduler when its time has come, and notes what the others wait for. */
 export class ChainHeads {
@@ -40,7 +46,12 @@ export class ChainHeads {
     const active = pair.retry.lanes.get(laneName);
     if (active && (active.state === 'running' || active.state === 'parking')) return;
     if (active && active.head?.copy !== copy) this.parts.scheduler.abandon(active);
-    if (!copy || !pair.isScanned || pair.retry.lanes.has(laneName) || this.mustWait(pair, copy)) return;
+    if (!copy || !pair.isScanned || pair.retry.lanes.has(laneName)) return;
+    if (isRelease(copy)) {
+      if (this.mayEnd(pair, copy)) this.parts.onReleased(pair, copy);
+      return;
+    }
+    if (this.mustWait(pair, copy)) return;
     if (!copy.message) {
       this.parts.values.want(pair, copy);
       return;
@@ -50,9 +61,17 @@ export class ChainHeads {
 
   mayGo(pair: RetryPair, copy: ParkedCopy): boolean {
     if (pair.index.headOf(copy.lane) !== copy) return false;
-    if (copy.dueMs > this.parts.clock.now()) return false;
-    if (this.parts.scheduler.isClosed(copy.scope)) return false;
+    if (isHolding(copy) || copy.dueMs > this.parts.clock.now()) return false;
+    if (this.parts.scheduler.isShut(copy.scope)) return false;
     return !this.parts.isOrdered || this.blockOf(pair, copy) === undefined;
+  }
+
+  /**
+   * Whether a copy may be finished without an attempt: as for an attempt, what main has of it must be finished and committed, or the next
+   * owner would attempt that.
+   */
+  mayEnd(pair: RetryPair, copy: ParkedCopy): boolean {
+    return pair.index.headOf(copy.lane) === copy && !this.isBlocked(pair, copy);
   }
 
   /** A lane of one copy that is not offered to the scheduler. */
@@ -70,20 +89,33 @@ export class ChainHeads {
   }
 
   private mustWait(pair: RetryPair, copy: ParkedCopy): boolean {
-    const { clock, scheduler, committer } = this.parts;
+    const { clock, scheduler } = this.parts;
+    // Only what a person decides ends it.
+    if (isHolding(copy)) return true;
     if (copy.dueMs > clock.now()) {
       this.wakeAt(pair, copy);
       return true;
     }
-    if (scheduler.isClosed(copy.scope)) {
-      copy.gatedSinceMs ??= clock.now();
+    const isShut = scheduler.isShut(copy.scope);
+    if (isShut || !this.hasPlaceInQueue(pair, copy)) {
+      if (isShut) copy.gatedSinceMs ??= clock.now();
       const lanes = pair.waitForGate.get(copy.scope) ?? new Set();
       pair.waitForGate.set(copy.scope, lanes.add(copy.lane));
       return true;
     }
+    return this.isBlocked(pair, copy);
+  }
+
+  /** One account that is slow must not fill the memory for what is parked. */
+  private hasPlaceInQueue(pair: RetryPair, { scope }: ParkedCopy): boolean {
+    const places = queuePlacesIn(this.parts.maxWindowRecords);
+    return this.parts.scheduler.queuedAt(scope, pair.retry, places) < places;
+  }
+
+  private isBlocked(pair: RetryPair, copy: ParkedCopy): boolean {
     const block = this.parts.isOrdered ? this.blockOf(pair, copy) : undefined;
     if (block === 'main-unread') pair.waitForMain.add(copy.lane);
-    if (block === 'uncommitted') committer.kick();
+    if (block === 'uncommitted') this.parts.committer.kick();
     return block !== undefined;
   }
 

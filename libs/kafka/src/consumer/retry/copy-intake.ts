@@ -8,7 +8,7 @@ import { type Lane, laneIn, type OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
 import type { ChainHeads } from './chain-heads.js';
 import type { FinishBook } from './finish-book.js';
-import { type ParkedCopy, readCopy } from './parked-copy.js';
+import { isHolding, outranks, type ParkedCopy, readCopy } from './parked-copy.js';
 import { originOfEntry, type RetryPair } from './retry-pair.js';
 import type { PlantedBug } from './retry-rules.js';
 
@@ -43,6 +43,7 @@ export class CopyIntake {
     if (own) {
       own.position = position;
       if (this.isWorthKeeping(pair, own)) this.parts.book.keepValue(pair, own, message);
+      if (!pair.isBusy(own.lane)) this.takeLate(pair, own.lane);
       this.parts.heads.refresh(pair, own.lane);
       return;
     }
@@ -76,11 +77,15 @@ export class CopyIntake {
 
   private meetCopy(pair: RetryPair, copy: ParkedCopy): void {
     if (pair.isScanned && pair.isBusy(copy.lane)) {
-      pair.late.set(copy.lane, [...(pair.late.get(copy.lane) ?? []), copy]);
+      this.takeLater(pair, copy);
       return;
     }
     this.takeCopy(pair, copy);
     this.parts.heads.refresh(pair, copy.lane);
+  }
+
+  private takeLater(pair: RetryPair, copy: ParkedCopy): void {
+    pair.late.set(copy.lane, [...(pair.late.get(copy.lane) ?? []), copy]);
   }
 
   /** The destination asked for a pause before the partition changed hands: it holds for the new owner too. */
@@ -97,11 +102,16 @@ export class CopyIntake {
       this.parts.book.dropValue(pair, copy);
       return;
     }
-    const isNewRedrive = this.isNewRedrive(pair, copy);
     const known = pair.index.ofOrigin(copy.origin);
+    if (known && known.position < 0) {
+      // Before it was fetched back it cannot be finished: the next owner would find it after the newer one is done with.
+      this.takeLater(pair, copy);
+      return;
+    }
+    const isNewRedrive = this.isNewRedrive(pair, copy);
     if (known) {
       const isNewer =
-        copy.redriveCount !== known.redriveCount ? copy.redriveCount > known.redriveCount : copy.offset > known.offset;
+        this.parts.plantedBug === 'redrive-count-ignored' ? copy.offset > known.offset : outranks(copy, known);
       this.parts.book.finishCopy(pair, isNewer ? known : copy);
       if (isNewer) this.adopt(pair, copy);
       return;
@@ -121,6 +131,10 @@ export class CopyIntake {
   }
 
   private adopt(pair: RetryPair, copy: ParkedCopy): void {
+    if (this.parts.plantedBug === 'hold-forgotten' && isHolding(copy)) {
+      this.parts.book.finishCopy(pair, copy);
+      return;
+    }
     pair.index.add(copy);
     if (!this.parts.isOrdered) return;
     this.withdrawGhost(pair, copy);

@@ -151,6 +151,51 @@ describe('ordered retry on Kafka', () => {
     }
   });
 
+  it('holds the key of a dead letter over a kill -9 and a hand-over, until a person decides', async () => {
+    const topic = await aPair(1);
+    const group = uniqueName('hold');
+    const seen: Seen[] = [];
+    const values = () => seen.map(({ value }) => value);
+    await send(topic.main.name, [
+      ['a', 'die-a'],
+      ['a', 'next-a'],
+      ['b', 'b0'],
+    ]);
+    const first = startChild(group, topic.main.name, 0, seen);
+    await eventually(() => values().includes('b0'), { timeoutMs: 40_000 });
+    await eventually(async () => (await committed(group, topic.main.name))[0]?.offset === '1', { timeoutMs: 20_000 });
+    first.kill('SIGKILL');
+    const handler: RuntimeUnderTest['handler'] = async (record, { number }) => {
+      seen.push({ key: String(record.key), value: text(record), number, atMs: Date.now() });
+      return { to: 'commit' };
+    };
+    const options = { retries: { topic: topic.retry, takeover, onDead: 'hold' } } as const;
+    const second = start({ topic, group, handler, options });
+    await send(topic.main.name, [['c', 'c0']]);
+    await eventually(() => values().includes('c0'), { timeoutMs: 60_000 });
+    const third = start({ topic, group, handler, options });
+    await eventually(() => third.snapshot().state === 'ready', { timeoutMs: 30_000 });
+    await second.stop({ deadlineMs: 2_000 });
+    await send(topic.main.name, [['d', 'd0']]);
+    await eventually(() => values().includes('d0'), { timeoutMs: 30_000 });
+    expect(values().filter((value) => value.endsWith('-a'))).toEqual(['die-a']);
+    expect(third.snapshot().parked).toMatchObject([
+      { heads: [{ lane: 'a', deadLetter: expect.stringMatching(/\/0\/0$/) }] },
+    ]);
+    const [hold] = [...(await readAll(client, topic.retry.name)).values()];
+    await producer.send({
+      topic: topic.retry.name,
+      partition: 0,
+      key: 'a',
+      value: Buffer.from('die-a'),
+      headers: { ...hold?.headers, 'x-redrive-count': '1', 'x-retry-hold': 'released' },
+    });
+    await eventually(() => values().includes('next-a'), { timeoutMs: 20_000 });
+    expect(values().filter((value) => value.endsWith('-a'))).toEqual(['die-a', 'next-a']);
+    await eventually(async () => (await committed(group, topic.main.name))[0]?.offset === '5');
+    await eventually(async () => (await committed(group, topic.retry.name))[0]?.offset === '2');
+  });
+
   it('goes on after partitions went to another member and came back within the wait of a parked record', async () => {
     const topic = await aPair(2);
     const group = uniqueName('away');

@@ -50,6 +50,10 @@ describe('ordered retry, simulated', () => {
     ['crowded', { ordering: 'none' }],
     ['plain', { fence: 'cross', partitions: 2 }],
     ['crowded', { fence: 'lane', partitions: 2 }],
+    ['crowded', { fence: 'cross', places: 1 }],
+    ['crowded', { fence: 'lane', places: 2, partitions: 2 }],
+    ['deadly', { fence: 'cross', holds: true }],
+    ['deadly', { fence: 'lane', holds: true, partitions: 2 }],
   ])('keeps every promise whatever happens: %s, %o', { timeout: 120_000 }, async (profile, options) => {
     const { parked } = await hold(profile, options);
     expect(parked).toBeGreaterThan(numRuns / 2);
@@ -73,8 +77,10 @@ describe('ordered retry, simulated', () => {
     ['map-lost', 'plain', 'cross', /stale end|twice/],
     ['ends-first', 'plain', 'cross', /order|lost|stale end/],
     ['state-kept', 'plain', 'cross', /stale end|lost|order|twice/],
+    ['hold-forgotten', 'deadly', 'cross', /order/],
+    ['redrive-count-ignored', 'deadly', 'cross', /order|stuck|lost|stale end/],
   ])('finds the planted bug %s', { timeout: 60_000 }, async (plantedBug, profile, fence, complaint) => {
-    const complaints = await complaintsOf(profile, { plantedBug, fence });
+    const complaints = await complaintsOf(profile, { plantedBug, fence, holds: profile === 'deadly' });
     expect(complaints.join('\n')).toMatch(complaint);
   });
 });

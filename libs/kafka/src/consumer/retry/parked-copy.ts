@@ -1,4 +1,11 @@
-import { errorHeaders, originHeaders, redriveHeaders, retryHeaders } from '@tributary/contracts';
+import {
+  errorHeaders,
+  type HoldMark,
+  holdMarks,
+  originHeaders,
+  redriveHeaders,
+  retryHeaders,
+} from '@tributary/contracts';
 import type { Failure } from '@tributary/domain';
 import type { IncomingRecord, OutgoingRecord } from '../../records.js';
 import type { FetchedMessage } from '../consumer-driver.js';
@@ -14,6 +21,10 @@ export interface ParkedCopy {
   readonly scope: string;
   readonly redriveId: string | undefined;
   readonly redriveCount: number;
+  /** Undefined: it is attempted when its turn comes. */
+  readonly hold: HoldMark | undefined;
+  /** Of one that holds its key: the id of its dead letter. */
+  readonly deadLetter: string | undefined;
   /** The tracker's; -1 until it was fetched back. */
   position: number;
   /** Epoch milliseconds before which it is not attempted. */
@@ -42,7 +53,14 @@ export interface ParkFacts {
   readonly firstFailureMs: number | undefined;
   /** Undefined: it is parked without an attempt. */
   readonly failure: Failure | undefined;
+  readonly hold?: HoldMark | undefined;
+  readonly deadLetter?: string | undefined;
+  /** More to set, and with undefined to take away. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
 }
+
+/** When a dead letter that holds its key is due, for readers that know nothing of holds: the end of the year 9999. */
+export const neverMs = 253_402_300_799_000;
 
 const offsetText = /^\d{1,16}$/;
 
@@ -56,12 +74,17 @@ export function readCopy({ headers, partition }: IncomingRecord, mainTopic: stri
     return `${originHeaders.partition} is ${originPartition ?? 'absent'}, not ${partition}`;
   }
   if (!offsetText.test(origin)) return `${originHeaders.offset} is no offset`;
+  const hold = headers[retryHeaders.hold];
+  if (hold !== undefined && !isHoldMark(hold))
+    return `${retryHeaders.hold} is ${hold}, which this version does not know`;
   return {
     origin: Number(origin),
     dueMs: numberIn(headers[retryHeaders.dueMs]) ?? 0,
     attempts: numberIn(headers[retryHeaders.attempt]) ?? 0,
     firstFailureMs: numberIn(headers[retryHeaders.firstFailureMs]),
-    isThrottled: headers[errorHeaders.class] === 'throttled',
+    isThrottled: hold === undefined && headers[errorHeaders.class] === 'throttled',
+    hold,
+    deadLetter: headers[retryHeaders.deadLetter],
     redriveId: headers[redriveHeaders.id],
     redriveCount: numberIn(headers[redriveHeaders.count]) ?? 0,
   };
@@ -69,21 +92,44 @@ export function readCopy({ headers, partition }: IncomingRecord, mainTopic: stri
 
 /** The record for the retry topic: key, value and headers as they came, same partition number, and when it is due. */
 export function parkedRecordOf(record: IncomingRecord, topic: string, facts: ParkFacts): OutgoingRecord {
-  const { group, attempts, dueMs, firstFailureMs, failure } = facts;
+  const { group, attempts, dueMs, firstFailureMs, failure, hold, deadLetter } = facts;
   return {
     topic,
     partition: record.partition,
     key: record.key,
     value: record.value,
     headers: replaceHeaders(record.rawHeaders, {
+      ...facts.headers,
       [retryHeaders.attempt]: String(attempts),
       [retryHeaders.dueMs]: String(Math.ceil(dueMs)),
       [retryHeaders.firstFailureMs]: firstFailureMs === undefined ? undefined : String(firstFailureMs),
+      [retryHeaders.hold]: hold,
+      [retryHeaders.deadLetter]: deadLetter,
       ...errorClassOf(record, topic, failure),
       ...originOf(record, group),
     }),
   };
 }
+
+/** It is no record to attempt but the lock of its key, until a person decides. */
+export const isHolding = ({ hold }: Pick<ParkedCopy, 'hold'>): boolean => hold === holdMarks.deadLetter;
+
+/** A person gave the record up. */
+export const isRelease = ({ hold }: Pick<ParkedCopy, 'hold'>): boolean => hold === holdMarks.released;
+
+export type CopyRank = Pick<ParkedCopy, 'redriveCount' | 'redriveId' | 'hold' | 'offset'>;
+
+/** Of two copies of a record, whether the first counts. */
+export function outranks(copy: CopyRank, other: CopyRank): boolean {
+  if (copy.redriveCount !== other.redriveCount) return copy.redriveCount > other.redriveCount;
+  if (isRelease(copy) !== isRelease(other)) return isRelease(other);
+  // The same redrive twice, or a crash between the dead letter and its hold: what is known to have died is not attempted again.
+  const isSameRedrive = copy.redriveId === other.redriveId;
+  if (isSameRedrive && isHolding(copy) !== isHolding(other)) return isHolding(copy);
+  return copy.offset > other.offset;
+}
+
+const isHoldMark = (text: string): text is HoldMark => Object.values<string>(holdMarks).includes(text);
 
 /** A copy that is appended again without an attempt says what it said before. */
 function errorClassOf(record: IncomingRecord, topic: string, failure: Failure | undefined) {

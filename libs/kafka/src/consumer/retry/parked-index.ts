@@ -1,4 +1,4 @@
-import type { ParkedCopy } from './parked-copy.js';
+import { isHolding, type ParkedCopy } from './parked-copy.js';
 
 /** The outstanding copies of one partition: which records of which lanes are parked. One copy for each origin. */
 export class ParkedIndex {
@@ -79,17 +79,30 @@ export class ParkedIndex {
     if (lane.length === 0) this.lanes.delete(copy.lane);
   }
 
+  holds(): ParkedCopy[] {
+    return [...this.byOrigin.values()].filter(isHolding);
+  }
+
+  isHeldByDeadLetter(lane: string): boolean {
+    const head = this.headOf(lane);
+    return head !== undefined && isHolding(head);
+  }
+
   earliestDueMs(): number | undefined {
     let earliest: number | undefined;
-    for (const { dueMs } of this.byOrigin.values()) if (earliest === undefined || dueMs < earliest) earliest = dueMs;
+    for (const copy of this.byOrigin.values()) {
+      if (!isHolding(copy) && (earliest === undefined || copy.dueMs < earliest)) earliest = copy.dueMs;
+    }
     return earliest;
   }
 
-  /** Undefined: none was attempted. */
-  oldestFailureMs(): number | undefined {
+  /** Of lanes that a dead letter holds, or of the others. Undefined: none was attempted. */
+  oldestFailureMs(isHeldByDeadLetter: boolean): number | undefined {
     let oldest: number | undefined;
-    for (const { firstFailureMs } of this.byOrigin.values()) {
-      if (firstFailureMs !== undefined && (oldest === undefined || firstFailureMs < oldest)) oldest = firstFailureMs;
+    for (const copies of this.lanes.values()) {
+      if (isHolding(copies[0] as ParkedCopy) !== isHeldByDeadLetter) continue;
+      for (const { firstFailureMs } of copies)
+        if (firstFailureMs !== undefined && (oldest === undefined || firstFailureMs < oldest)) oldest = firstFailureMs;
     }
     return oldest;
   }

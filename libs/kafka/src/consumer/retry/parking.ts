@@ -1,19 +1,24 @@
+import { holdMarks } from '@tributary/contracts';
 import type { Failure } from '@tributary/domain';
-import type { Clock } from '../../connection/clock.js';
+import { type Clock, sleep } from '../../connection/clock.js';
 import type { Admission } from '../admission.js';
+import { errorHeadersOf } from '../dead-letter.js';
 import type { KeyScheduler } from '../key-scheduler.js';
 import type { Entry, Lane, OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
+import type { RetryOptions } from '../runtime-options.js';
 import type { Appender } from './appender.js';
 import type { ChainHeads } from './chain-heads.js';
 import type { FinishBook } from './finish-book.js';
-import type { ParkedCopy, ParkFacts } from './parked-copy.js';
+import { neverMs, type ParkedCopy, type ParkFacts } from './parked-copy.js';
 import type { ParkedValues } from './parked-values.js';
 import { laneNameOf, originOfEntry, pairOf, type RetryPair } from './retry-pair.js';
 import type { PlantedBug } from './retry-rules.js';
 
 export interface ParkingParts {
   readonly group: string;
+  readonly retries: Pick<RetryOptions, 'longerThanMs'>;
+  readonly maxWindowRecords: number;
   /** Of the retry topic; undefined: nothing is deleted. */
   readonly retentionMs: number | undefined;
   readonly clock: Clock;
@@ -33,10 +38,16 @@ export interface ParkingParts {
 /** Appends of one lane at the same time. */
 const parkedAtOnce = 100;
 const renewedAtOnce = 100;
+/** A full window in which everything waits is looked at again: nothing else may happen in it for as long as an attempt lasts. */
+const lookAgainMs = 250;
+const firstRoomPauseMs = 1_000;
+const longestRoomPauseMs = 300_000;
 const throttledBefore: Failure = { errorClass: 'throttled', reason: 'the gate was closed' };
 
 /** Rules 8, 9 and 12: how records get into the retry topic, and stay there. */
 export class Parking {
+  private readonly looksAgain = new WeakSet<RetryPair>();
+
   constructor(private readonly parts: ParkingParts) {}
 
   /** Rule 8: a record whose attempt is over leaves main. */
@@ -53,6 +64,36 @@ export class Parking {
     scheduler.detachRunning(entry);
     void this.append(pair, entry.lane, [entry], () => facts);
     scheduler.dispatch();
+  }
+
+  /** The copy of a dead letter is the lock of its key, as that of any parked record; only it is never attempted. */
+  async hold(entry: Entry, failure: Failure, deadLetter: string): Promise<void> {
+    const { scheduler, clock } = this.parts;
+    const pair = pairOf(entry.owner) as RetryPair;
+    const facts = {
+      attempts: entry.attempts + 1,
+      firstFailureMs: entry.firstFailureMs ?? clock.now(),
+      dueMs: neverMs,
+      failure,
+      hold: holdMarks.deadLetter,
+      deadLetter,
+      // The dead letter may be gone before anybody decides: then this is what is redriven.
+      headers: errorHeadersOf(entry.record, failure),
+    };
+    scheduler.detachRunning(entry);
+    scheduler.dispatch();
+    await this.untilRoom(pair, entry);
+    if (!entry.owner.signal.aborted && pair.isOwned) await this.append(pair, entry.lane, [entry], () => facts);
+  }
+
+  /** It must not be attempted again, so at the cap it waits here and not in its lane. */
+  private async untilRoom(pair: RetryPair, { copy, owner }: Entry): Promise<void> {
+    const isFull = () => !copy && pair.isOwned && !owner.signal.aborted && !pair.canPark(1);
+    // Each relief takes room itself, so it must not come often.
+    for (let pauseMs = firstRoomPauseMs; isFull(); pauseMs = Math.min(pauseMs * 2, longestRoomPauseMs)) {
+      this.relieve(pair);
+      await sleep(this.parts.clock, pauseMs, owner.signal);
+    }
   }
 
   /** Rule 12, a short wait: the copy stays where it is. */
@@ -82,6 +123,39 @@ export class Parking {
       }
       this.parkLane(pair, lane);
     }
+    this.parkQueues(pair);
+  }
+
+  /**
+   * An account whose places are all taken fills the window with what waits for one. Beyond what it can do before a wait counts as long, that
+   * leaves memory as behind a closed gate, so that others are read.
+   */
+  private parkQueues(pair: RetryPair): void {
+    const { scheduler, retries, maxWindowRecords, pauses } = this.parts;
+    // Those whose turn comes last leave first: they have longest to come back.
+    const spared = Math.floor(maxWindowRecords / 32);
+    const lanes = [...scheduler.queuedLongerThan(pair.main, retries.longerThanMs, spared)].reverse();
+    for (const lane of lanes) {
+      if (this.willHaveRoom(pair.main)) return;
+      if (!pair.canPark(parkedAtOnce)) {
+        this.relieve(pair);
+        return;
+      }
+      this.parkLane(pair, lane);
+    }
+    if (pauses.has(pair.main, 'window') && !this.willHaveRoom(pair.main)) this.lookAgain(pair);
+  }
+
+  private lookAgain(pair: RetryPair): void {
+    if (this.looksAgain.has(pair)) return;
+    this.looksAgain.add(pair);
+    const { scheduler } = this.parts;
+    this.parts.clock.after(lookAgainMs, () => {
+      this.looksAgain.delete(pair);
+      if (!pair.isOwned) return;
+      this.makeRoom(pair);
+      scheduler.dispatch();
+    });
   }
 
   /** Head-of-line rule for main: nearly all above the blocker is finished, and the map of what is finished is nearly full. */
@@ -115,10 +189,17 @@ export class Parking {
       this.parts.values.want(pair, copy);
       return;
     }
-    const { attempts, firstFailureMs, dueMs } = copy;
+    const { attempts, firstFailureMs, dueMs, hold, deadLetter } = copy;
     const failure = copy.isThrottled ? throttledBefore : undefined;
     const lane = this.parts.heads.standingLane(pair, copy, copy.message);
-    void this.append(pair, lane, [...lane.parking], () => ({ attempts, firstFailureMs, dueMs, failure }));
+    void this.append(pair, lane, [...lane.parking], () => ({
+      attempts,
+      firstFailureMs,
+      dueMs,
+      failure,
+      hold,
+      deadLetter,
+    }));
   }
 
   /** At the cap nothing more is parked: the record waits where it is. */
@@ -214,11 +295,13 @@ export class Parking {
       scope: before?.scope ?? this.parts.admission.scopeOf(record, entry.lane.key),
       redriveId: before?.redriveId,
       redriveCount: before?.redriveCount ?? 0,
+      hold: facts.hold,
+      deadLetter: facts.deadLetter,
       position: -1,
       dueMs: Math.ceil(facts.dueMs),
       attempts: facts.attempts,
       firstFailureMs: facts.firstFailureMs,
-      isThrottled: facts.failure?.errorClass === 'throttled',
+      isThrottled: !facts.hold && facts.failure?.errorClass === 'throttled',
       gatedSinceMs: undefined,
       appendedMs: this.parts.clock.now(),
       message: undefined,

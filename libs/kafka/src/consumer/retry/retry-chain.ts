@@ -11,7 +11,7 @@ import type { KeyScheduler } from '../key-scheduler.js';
 import type { Entry, OwnedPartition } from '../owned-partition.js';
 import type { PauseRegistry } from '../pause-registry.js';
 import type { ConsumeOptions, RetryOptions } from '../runtime-options.js';
-import { concerns } from '../scopes.js';
+import { concerns, rootOf } from '../scopes.js';
 import { Appender } from './appender.js';
 import { ChainHeads } from './chain-heads.js';
 import { CopyIntake } from './copy-intake.js';
@@ -73,7 +73,11 @@ export class RetryChain {
       onArrived: (pair, { lane }) => this.heads.refresh(pair, lane),
       onVanished: (pair, { lane }) => this.moved(pair, lane),
     });
-    this.heads = new ChainHeads({ ...shared, values: this.values });
+    this.heads = new ChainHeads({
+      ...shared,
+      values: this.values,
+      onReleased: (pair, copy) => this.endCopy(pair, copy),
+    });
     const { book, heads, values, appender } = this;
     this.intake = new CopyIntake({ ...shared, book, heads });
     const moved = (pair: RetryPair | undefined, lane: string) => this.moved(pair, lane);
@@ -133,7 +137,7 @@ export class RetryChain {
     const inMain = pair.main.lanes.get(lane);
     if (inMain) this.parts.scheduler.wake(inMain);
     this.heads.refresh(pair, lane);
-    if (this.values.hasRoom(pair)) for (const starved of takeAll(pair.waitForRoom)) this.heads.refresh(pair, starved);
+    this.feedStarved(pair);
     this.makeRoom(pair);
     this.parts.scheduler.dispatch();
   }
@@ -175,6 +179,16 @@ export class RetryChain {
     this.parking.park(entry, waitMs, failure, isCharged);
   }
 
+  /** Whether the key of a record that dies must stand still. */
+  holdsKey({ record, lane, copy }: Entry, failure: Failure): boolean {
+    return this.mayHold(copy?.scope ?? this.parts.admission.scopeOf(record, lane.key), failure);
+  }
+
+  /** The record is in the dead-letter topic, and its key stands still until a person redrives or discards it. */
+  hold(entry: Entry, failure: Failure, deadLetter: string): void {
+    void this.parking.hold(entry, failure, deadLetter);
+  }
+
   /** Rule 12, a short wait: the copy stays where it is. */
   waitInPlace(entry: Entry, delayMs: number): void {
     this.parking.waitInPlace(entry, delayMs);
@@ -188,8 +202,29 @@ export class RetryChain {
 
   /** Call now and then. */
   keepHouse(pair: RetryPair): void {
+    this.endHolds(pair);
     this.parking.renew(pair);
     this.makeRoom(pair);
+  }
+
+  /** Their account does not hold keys any more. */
+  private endHolds(pair: RetryPair): void {
+    if (!pair.isScanned) return;
+    for (const copy of pair.index.holds()) {
+      // It is being appended again, or not fetched back yet: the next time.
+      if (this.mayHold(copy.scope) || pair.isBusy(copy.lane) || copy.position < 0) continue;
+      if (this.heads.mayEnd(pair, copy)) this.endCopy(pair, copy);
+    }
+  }
+
+  private endCopy(pair: RetryPair, copy: ParkedCopy): void {
+    this.book.finishCopy(pair, copy);
+    this.moved(pair, copy.lane);
+  }
+
+  private mayHold(scope: string, failure?: Failure): boolean {
+    const { onDead } = this.parts.retries;
+    return (typeof onDead === 'function' ? onDead(rootOf(scope), failure) : onDead) === 'hold';
   }
 
   // ---- retry
@@ -221,6 +256,15 @@ export class RetryChain {
     for (const lane of [...pair.index.laneKeys()]) this.heads.refresh(pair, lane);
     for (const lane of pair.main.lanes.values()) this.parts.scheduler.wake(lane);
     this.parts.scheduler.dispatch();
+  }
+
+  /** No more than there is room for: looking at each of ten thousand after each record would cost more than delivering them. */
+  private feedStarved(pair: RetryPair): void {
+    for (const starved of pair.waitForRoom) {
+      if (!this.values.hasRoom(pair)) return;
+      pair.waitForRoom.delete(starved);
+      this.heads.refresh(pair, starved);
+    }
   }
 
   // ---- permits

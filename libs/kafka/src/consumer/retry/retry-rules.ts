@@ -19,7 +19,9 @@ export type PlantedBug =
   | 'late-gate'
   | 'map-lost'
   | 'ends-first'
-  | 'state-kept';
+  | 'state-kept'
+  | 'hold-forgotten'
+  | 'redrive-count-ignored';
 
 /** Default limits of the former owner's acts; the sum is the takeover wait. */
 export const defaultTakeover = { attemptMs: 5_000, appendMs: 3_000, marginMs: 2_000 } as const;

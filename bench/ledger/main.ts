@@ -13,9 +13,9 @@ import {
 } from '@tributary/persistence';
 import { renderTable } from '../../tools/cli/table.js';
 import { startLocalStack } from '../../tools/local-stack/index.js';
+import { storyOf } from '../audit/records.js';
 import { copyUntil, prepareSeed, seedRows } from './many-rows.js';
 import { ask, questions } from './questions.js';
-import { storyOf } from './records.js';
 
 const help = `Questions to a ledger of many rows: how long they take.
 
