@@ -42,9 +42,10 @@ export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() 
     lastNote: (partition) => published.lastNote(partition),
     keys: keysOf(settings),
     publish: async (checkpoint) => {
+      // The file first: what was published is not signed again, so a full disk would leave a hole in the file.
+      if (settings.checkpointFile) await appendFile(settings.checkpointFile, `${checkpoint.note}\n`);
       await publishCheckpoint({ codec: platform.codec, writer: platform.producer }, checkpoint);
       metrics.add('ledger.checkpoints', 1);
-      if (settings.checkpointFile) await appendFile(settings.checkpointFile, `${checkpoint.note}\n`);
     },
     nowMs: () => Date.now(),
     logger,
