@@ -1,6 +1,7 @@
 import { originHeaders } from '@tributary/contracts';
 import { settlementIds } from '@tributary/domain';
 import type { Database, PersonalReader, PersonalReading, SealedRow } from '@tributary/persistence';
+import { storyQuery } from './audit/story-query.js';
 import { chainEndingIn } from './consumer-groups.js';
 import type { Redriven, RedriveOutcome } from './dead-letter-job.js';
 
@@ -36,13 +37,7 @@ export class LedgerReader {
 
   /** Everything known about an event, by its id or the id of one of its deliveries. */
   async story(id: string, atMost = 500): Promise<StoryLine[]> {
-    const rows = await this.database.query<SealedRow & Record<string, unknown>>(
-      `WITH about AS (
-         SELECT DISTINCT event_source, event_id FROM ledger.audit_record WHERE event_id = $1 OR delivery_id = $1)
-       SELECT f.* FROM ledger.fact f JOIN about USING (event_source, event_id)
-       ORDER BY f.event_source, f.occurred_at, f.audit_partition, f.audit_offset LIMIT $2`,
-      [id, atMost],
-    );
+    const rows = await this.database.query<SealedRow & Record<string, unknown>>(storyQuery, [id, atMost]);
     const readings = await this.personal?.open(rows);
     return rows.map((row, i) => storyLine(row, readings?.[i]));
   }

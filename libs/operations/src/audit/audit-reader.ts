@@ -2,6 +2,7 @@ import type { Database, LedgerScope, LedgerView, PersonalReader } from '@tributa
 import { cursorOf, positionIn } from './audit-cursor.js';
 import { type AuditFilter, BadAuditQuestion, textFilters } from './audit-filter.js';
 import { type AuditFact, type FactRow, factOf } from './audit-record-view.js';
+import { storyQuery } from './story-query.js';
 
 export interface AuditReaderParts {
   readonly view: Pick<LedgerView, 'read'>;
@@ -92,15 +93,7 @@ export class AuditReader {
 
   /** Everything known about an event, by its id or the id of one of its deliveries, in the order of the story. */
   async story(scope: LedgerScope, id: string): Promise<AuditFact[]> {
-    const rows = await this.parts.view.read(scope, (query) =>
-      query<FactRow>(
-        `WITH about AS (
-           SELECT DISTINCT event_source, event_id FROM ledger.audit_record WHERE event_id = $1 OR delivery_id = $1)
-         SELECT f.* FROM ledger.fact f JOIN about USING (event_source, event_id)
-         ORDER BY f.event_source, f.occurred_at, f.audit_partition, f.audit_offset LIMIT $2`,
-        [id, storyAtMost],
-      ),
-    );
+    const rows = await this.parts.view.read(scope, (query) => query<FactRow>(storyQuery, [id, storyAtMost]));
     return this.open(rows);
   }
 
