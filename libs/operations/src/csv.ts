@@ -11,5 +11,6 @@ function cellOf(value: string | number | null): string {
   if (value === null) return '';
   if (typeof value === 'number') return String(value);
   const text = formula.test(value) ? `'${value}` : value;
-  return /^[\w.:/-]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
+  // Empty text is quoted: nothing between two commas is a value that is not there.
+  return /^[\w.:/-]+$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
 }
