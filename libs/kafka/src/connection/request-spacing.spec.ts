@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { type FetchingGroup, fetchSpacing, spaceFetchesOf } from './kafkajs-fetch-spacing.js';
-import { RequestSpacing } from './request-spacing.js';
+import { RequestSpacing, spacingOfSmall } from './request-spacing.js';
 
 const batch = (records: number) => ({ rawMessages: Array.from({ length: records }, () => ({})) });
 
@@ -54,6 +54,13 @@ describe('the spacing of requests', () => {
     [50_000, 0],
   ])('of fetches after %i records is %i ms', (records, ms) => {
     expect(fetchSpacing(records)).toBe(ms);
+  });
+});
+
+describe('the spacing of small requests', () => {
+  it('does not make many senders wait for the first of them', () => {
+    const rule = spacingOfSmall(10, 16);
+    expect([3, 5, 61, 3, 61, 3, 3, 4].map(rule)).toEqual([10, 10, 0, 0, 0, 0, 10, 10]);
   });
 });
 

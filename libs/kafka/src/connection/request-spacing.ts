@@ -4,6 +4,19 @@ import { type Clock, sleep } from './clock.js';
 export type SpacingRule = (records: number) => number;
 
 /**
+ * Spaces requests of fewer than `few` records that follow one of as few. After a larger one there is no waiting: senders that wait for
+ * its answers send again at about the same time, and the first of them must not hold up the rest.
+ */
+export function spacingOfSmall(spacingMs: number, few: number): SpacingRule {
+  let before = 0;
+  return (records) => {
+    const isSmall = Math.max(records, before) < few;
+    before = records;
+    return isSmall ? spacingMs : 0;
+  };
+}
+
+/**
  * Keeps requests that carry little apart, so that each carries more: at a few hundred records a second one request for each of
  * them costs several times the CPU, at the client and at the broker. The first request after a quiet time never waits.
  */

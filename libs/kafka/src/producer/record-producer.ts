@@ -2,7 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, type ClockTimer, sleep, systemClock } from '../connection/clock.js';
 import { errorFields, type Logger } from '../connection/logger.js';
-import { RequestSpacing } from '../connection/request-spacing.js';
+import { RequestSpacing, spacingOfSmall } from '../connection/request-spacing.js';
 import { partitionOf } from '../murmur2.js';
 import type { OutgoingRecord, RecordPosition } from '../records.js';
 import { PendingQueue, type PendingRecord, sizeOf } from './pending-record.js';
@@ -83,7 +83,7 @@ export class RecordProducer {
     this.options = { ...defaults, ...limits };
     this.logger = logger ?? client.logger;
     this.clock = clock ?? systemClock;
-    this.spacing = new RequestSpacing(this.clock, (records) => (records < fewRecords ? this.options.spacingMs : 0));
+    this.spacing = new RequestSpacing(this.clock, spacingOfSmall(this.options.spacingMs, fewRecords));
     this.connection = new ProducerConnection(client);
     this.layouts = new TopicLayouts(client);
   }
