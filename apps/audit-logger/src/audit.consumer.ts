@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, topics } from '@tributary/contracts';
-import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
+import type { Failure } from '@tributary/domain';
+import { ConsumesBatches, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { LedgerStage } from '@tributary/pipeline';
 import { CONCURRENCY } from './tokens.js';
 
@@ -16,15 +16,16 @@ export class AuditConsumer {
   ) {}
 
   // Rows are identified by offset, so their order does not matter and many go in one statement.
-  @Consumes<AuditConsumer>(topics.audit, ({ concurrency }) => ({
+  @ConsumesBatches<AuditConsumer>(topics.audit, ({ concurrency }) => ({
     group: 'audit-logger',
     ordering: 'none',
     gatherBytes,
     fetchSpacing: relaxedFetchSpacing,
     concurrency,
+    batches: { maxRecords: 100 },
     deadLetterTopic: deadLetterTopicOf(topics.audit),
   }))
-  handle(record: IncomingRecord): Promise<Settlement> {
-    return this.stage.handle(record);
+  handle(records: readonly IncomingRecord[]): Promise<ReadonlyMap<number, Failure>> {
+    return this.stage.handle(records);
   }
 }
