@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, topics } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { LedgerStage } from '@tributary/pipeline';
 import { auditLoggerAccess } from './access.js';
 import { CONCURRENCY } from './tokens.js';
@@ -21,6 +21,7 @@ export class AuditConsumer {
     group: auditLoggerAccess.group,
     ordering: 'none',
     gatherBytes,
+    fetchSpacing: relaxedFetchSpacing,
     concurrency,
     deadLetterTopic: deadLetterTopicOf(topics.audit),
   }))

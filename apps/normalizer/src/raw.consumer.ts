@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { NormalizerStage } from '@tributary/pipeline';
 import { normalizerAccess, rawTopics } from './access.js';
 import { CONCURRENCY } from './tokens.js';
@@ -16,6 +16,7 @@ export class RawConsumer {
 
   @Consumes<RawConsumer>(normalizerAccess.consumes, ({ stage, concurrency }) => ({
     group: normalizerAccess.group,
+    fetchSpacing: relaxedFetchSpacing,
     concurrency,
     deadLetterTopic: deadLetterTopicFor,
     onDeadLetter: (record, failure) => stage.recordDeath(record, failure),

@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { RouterStage } from '@tributary/pipeline';
 import { eventTopics, routerAccess } from './access.js';
 import { CONCURRENCY } from './tokens.js';
@@ -18,6 +18,7 @@ export class EventConsumer {
 
   @Consumes<EventConsumer>(routerAccess.consumes, ({ stage, concurrency }) => ({
     group,
+    fetchSpacing: relaxedFetchSpacing,
     concurrency,
     deadLetterTopic: deadLetterTopicFor,
     onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
