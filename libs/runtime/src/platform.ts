@@ -114,11 +114,29 @@ export function openSecrets(kekFile: string | undefined): {
 }
 
 function security(settings: PlatformValues) {
-  const { kafkaTls, kafkaSaslMechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
-  const ssl = kafkaTls === 'off' ? {} : { ssl: kafkaTls === 'on' ? true : { ca: readFileSync(kafkaTls, 'utf8') } };
+  const ssl = transportOf(settings);
+  const { kafkaSaslMechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
   if (!kafkaSaslMechanism) return ssl;
   return {
     ...ssl,
     sasl: { mechanism: kafkaSaslMechanism as 'plain', username: kafkaUsername, password: kafkaPassword },
   };
+}
+
+/** @throws Error when half of a client certificate is given, or one without TLS. */
+function transportOf({ kafkaTls, kafkaCertFile, kafkaKeyFile }: PlatformValues) {
+  if ((kafkaCertFile === undefined) !== (kafkaKeyFile === undefined)) {
+    throw new Error('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE belong together: give both or neither');
+  }
+  if (kafkaTls === 'off') {
+    if (kafkaCertFile !== undefined) throw new Error('KAFKA_TLS_CERT_FILE is given and KAFKA_TLS is off: set it to on');
+    return {};
+  }
+  const certificate = kafkaCertFile !== undefined &&
+    kafkaKeyFile !== undefined && {
+      cert: readFileSync(kafkaCertFile, 'utf8'),
+      key: readFileSync(kafkaKeyFile, 'utf8'),
+    };
+  const authority = kafkaTls !== 'on' && { ca: readFileSync(kafkaTls, 'utf8') };
+  return { ssl: certificate || authority ? { ...authority, ...certificate } : true };
 }
