@@ -62,7 +62,7 @@ function variableProblems({ env = [] }: Container, { settings }: ServiceFacts): 
       .filter(({ variable, required }) => required && !given.has(variable))
       .map(({ variable }) => `does not give ${variable}, without which the app does not start`),
     ...env
-      .filter(({ name, value }) => known.get(name)?.from === 'secret' && value !== undefined)
+      .filter(({ name, value }) => known.get(name)?.secret === true && value !== undefined)
       .map(({ name }) => `has the secret ${name} in plain text`),
   ];
 }

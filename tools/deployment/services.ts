@@ -19,6 +19,7 @@ export interface SettingFacts {
   readonly variable: string;
   readonly from: Origin;
   readonly required: boolean;
+  readonly secret: boolean;
 }
 
 /** One Deployment, as the code knows it. Nothing here is a choice of whoever deploys. */
@@ -94,6 +95,7 @@ function serviceOf({ app, settings, accessOf }: AppFacts, destination?: Destinat
       .map((one) => ({
         variable: one.variable,
         from: originOf(one),
+        secret: one.secret,
         required: one.fallback === undefined || (database && one.variable === 'DATABASE_URL'),
       })),
     acls: aclsOf(access),
