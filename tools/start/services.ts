@@ -74,8 +74,8 @@ export interface LaunchOptions {
  * Half of Node's default for the young generation: measured, it costs no throughput and keeps an idle service under 130 MiB.
  * The old generation may double between two collections: left to itself, Node collects a heap of this size twice a second under
  * load, which cost a quarter of the throughput of ingress.
- * No compile cache either: what it saves at the start (half a second) it keeps in memory (up to 19 MiB) for good. The image
- * starts its service in the same way.
+ * No compile cache either: what it saves at the start (half a second) it keeps in memory (up to 19 MiB) for good. Images start
+ * with the same flags, and with a cache: there a process that is asked for should be there soon.
  */
 export const nodeFlags = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
 
