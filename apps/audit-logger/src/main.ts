@@ -34,7 +34,11 @@ await runService({
       {
         codec: platform.codec,
         prepare: (entries) => ledger.prepareRows(entries),
-        write: (batch) => ledger.writePrepared(batch as PreparedBatch),
+        write: async (batch) => {
+          const startedAt = performance.now();
+          await ledger.writePrepared(batch as PreparedBatch);
+          metrics.record('ledger.write.duration', (performance.now() - startedAt) / 1000);
+        },
         onWritten: (rows) => metrics.add('ledger.rows', rows),
       },
       settings.concurrency,

@@ -3,8 +3,9 @@ import { SealingKey, SecretReader } from '@tributary/config';
 import { type ControlTableName, type FollowedTables, type FollowTopic, followControlTables } from '@tributary/control';
 import { AvroSerde, CompactedTopicReader, createKafka, type KafkaClient, RecordProducer } from '@tributary/kafka';
 import { AuditTrail, patientCodec, type RecordCodec } from '@tributary/pipeline';
-import type { Logger } from '@tributary/telemetry';
+import type { Logger, Metrics } from '@tributary/telemetry';
 import type { PlatformValues } from './run-service.js';
+import { producerMetrics } from './runtime-metrics.js';
 
 /** What every service that talks to Kafka has. */
 export interface Platform {
@@ -22,6 +23,8 @@ export interface PlatformOptions {
   readonly name: string;
   readonly settings: PlatformValues;
   readonly logger: Logger;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Metrics;
   /** A reader of a control table is dead for good. */
   readonly onFatal: (error: Error) => void;
   /** Longest wait for an acknowledgement; absent: the producer's default. */
@@ -34,6 +37,7 @@ export function connectPlatform({
   name,
   settings,
   logger,
+  metrics,
   onFatal,
   produceDeadlineMs,
   produceSpacingMs,
@@ -41,6 +45,7 @@ export function connectPlatform({
   const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...security(settings) });
   const producer = new RecordProducer(client, {
     logger,
+    ...(metrics && { onRequest: producerMetrics(metrics) }),
     ...(produceDeadlineMs !== undefined && { deadlineMs: produceDeadlineMs }),
     ...(produceSpacingMs !== undefined && { spacingMs: produceSpacingMs }),
   });
