@@ -7,6 +7,7 @@ import { connectPlatform, type Health, nestLogger, runService, serverErrors } fr
 import { ConsoleModule } from './console.module.js';
 import { addRoutes } from './http-server.js';
 import { consoleSettings } from './settings.js';
+import { startWatching } from './watching.js';
 
 /** Questions come without a body. */
 const largestBodyBytes = 1_024;
@@ -50,6 +51,7 @@ await runService({
       new FastifyAdapter({ bodyLimit: largestBodyBytes, requestTimeout: 30_000, ...serverErrors }),
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );
+    const stopWatching = startWatching(context, platform);
     return {
       whyNotReady: () => [],
       serveHealth: async (health: Health) => {
@@ -59,6 +61,7 @@ await runService({
       },
       stop: async () => {
         await app.close();
+        await stopWatching();
         await followed.close();
         await Promise.all([platform.close(), database.close(), held?.close()]);
       },
