@@ -8,6 +8,7 @@ import { repositoryRoot } from '../local-stack/index.js';
 import { dashboards } from './dashboards/index.js';
 import { namesIn } from './promql-names.js';
 import { renderRules } from './render-rules.js';
+import { alertCases } from './rules/alert-cases.js';
 import { allAlerts, ruleGroups } from './rules/index.js';
 import { isAlert, RuleTimes, slugOf, textOf } from './rules/rule.js';
 import { commandLinesIn, commandsInText, whyNotACommand } from './runbook-commands.js';
@@ -79,6 +80,14 @@ describe('the reader of expressions', () => {
   ])('finds what %s names', (expr, metrics, labels, isWrong) => {
     const found = namesIn(expr);
     expect([found.metrics, found.labels, found.error !== undefined]).toEqual([metrics, labels, isWrong]);
+  });
+});
+
+describe('the cases of alerts', () => {
+  it.each(alertNames)('have %s fire in one, and be quiet in another', (alert) => {
+    const cases = alertCases.filter((one) => one.alert === alert);
+    expect(cases.some(({ fires }) => fires.length > 0)).toBe(true);
+    expect(cases.some(({ fires }) => fires.length === 0)).toBe(true);
   });
 });
 
