@@ -87,6 +87,14 @@ const times: readonly Panel[] = [
     })),
   },
   {
+    title: 'Not delivered within a minute',
+    description: 'Share of what was planned in the last five minutes; the objective is 1 % over 30 days.',
+    unit: 'percentunit',
+    queries: [
+      { expr: 'destination:deliveries_late:ratio_rate5m{destination=~"$destination"}', legend: '{{destination}}' },
+    ],
+  },
+  {
     title: 'Lag in time',
     description: 'Age of the oldest record of each partition that is not settled.',
     unit: 's',

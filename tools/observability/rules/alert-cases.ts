@@ -1,5 +1,5 @@
 import type { MetricName } from '@tributary/telemetry';
-import { type Matchers, metric } from '../promql.js';
+import { buckets, type Matchers, metric } from '../promql.js';
 
 /** A moment at which rules are asked, and what must fire then. */
 export interface AlertCase {
@@ -165,18 +165,20 @@ const atLimits: readonly AlertCase[] = limits.flatMap(({ alert, selector, over, 
   { alert, name: 'below it', series: [[selector, `${under}x90`]], atMinute: minutes, fires: [] },
 ]);
 
-const httpFails: AlertCase['series'] = [
-  [attempts('http', 'delivered'), '0+80x4500'],
-  [attempts('http', 'unavailable'), '0+20x4500'],
-  [attempts('slack', 'delivered'), '0+100x4500'],
-  [attempts('slack', 'unavailable'), '0x4500'],
-];
+const planned = (destination: string) => of('deliveries.planned', { destination });
+const inTime = (destination: string, le = '60', outcome = 'delivered') =>
+  buckets('delivery.duration', { destination: `="${destination}"`, outcome: `="${outcome}"`, le: `="${le}"` });
 
 const burning: readonly AlertCase[] = [
   {
     alert: 'DeliveryErrorBudgetBurn',
-    name: 'a fifth of the attempts fails, at one of two destinations',
-    series: httpFails,
+    name: 'a fifth of the deliveries does not come through, at one of two destinations',
+    series: [
+      [planned('http'), '0+100x4500'],
+      [inTime('http'), '0+80x4500'],
+      [planned('slack'), '0+100x4500'],
+      [inTime('slack'), '0+100x4500'],
+    ],
     atMinute: 4_400,
     fires: ['1h', '6h', '1d', '3d'].map((window) => ({
       destination: 'http',
@@ -186,10 +188,22 @@ const burning: readonly AlertCase[] = [
   },
   {
     alert: 'DeliveryErrorBudgetBurn',
+    name: 'nothing is delivered for a quarter of an hour, after two days of peace, as Prometheus 3 writes it',
+    series: [
+      [planned('http'), '0+100x3000'],
+      [inTime('http', '60.0'), '0+100x2880 288000x60'],
+      [attempts('http', 'delivered'), '0+100x2880 288000x60'],
+      [attempts('http', 'unavailable'), '0x2880 0+1x60'],
+    ],
+    atMinute: 2_895,
+    fires: [{ ...page, destination: 'http', window: '1h' }],
+  },
+  {
+    alert: 'DeliveryErrorBudgetBurn',
     name: 'it is over: the hour still burns, the five minutes do not',
     series: [
-      [attempts('http', 'delivered'), '0+80x60 4800+100x20'],
-      [attempts('http', 'unavailable'), '0+20x60 1200x20'],
+      [planned('http'), '0+100x80'],
+      [inTime('http'), '0+80x60 4800+100x20'],
     ],
     atMinute: 70,
     fires: [
@@ -200,11 +214,12 @@ const burning: readonly AlertCase[] = [
   },
   {
     alert: 'DeliveryErrorBudgetBurn',
-    name: 'being asked to wait is no failure',
+    name: 'failed attempts are no failed deliveries, when the next attempt comes in time',
     series: [
-      [attempts('http', 'delivered'), '0+50x100'],
-      [attempts('http', 'throttled'), '0+50x100'],
-      [attempts('http', 'unavailable'), '0x100'],
+      [planned('http'), '0+100x100'],
+      [inTime('http'), '0+100x100'],
+      [attempts('http', 'delivered'), '0+100x100'],
+      [attempts('http', 'unavailable'), '0+50x100'],
     ],
     atMinute: 90,
     fires: [],

@@ -1,4 +1,4 @@
-import { metric, over, rate } from '../promql.js';
+import { buckets, metric, over, rate } from '../promql.js';
 import {
   type AlertRule,
   days,
@@ -12,7 +12,7 @@ import {
 
 /** Over 30 days. Tell people before you change them: they are promises. */
 export const objectives = {
-  /** Attempts at a destination that are not answered by a failure. Deliveries come through all the same: they are tried again. */
+  /** Deliveries that arrive within a minute of the acceptance of their event. */
   delivery: 0.99,
   /** Requests to ingress that are not answered 5xx. */
   acceptance: 0.999,
@@ -59,6 +59,13 @@ interface Objective {
   readonly description: string;
 }
 
+/**
+ * Planned against delivered in time, not attempts against failures: while a breaker is open there are hardly any attempts, and an
+ * outage of an hour would be a few failed probes among thousands of successes.
+ */
+const inTime = { outcome: '="delivered"', le: '=~"60([.]0)?"' };
+const lateShare = (range: string) =>
+  `clamp_min(1 - ${over('sum', ['destination'], rate(buckets('delivery.duration', inTime), range))} / ${over('sum', ['destination'], rate(metric('deliveries.planned'), range))}, 0)`;
 // Being asked to wait is no failure, and no success either.
 const attempts = (outcome: string, range: string) =>
   over('sum', ['destination'], rate(metric('delivery.attempts', { outcome }), range));
@@ -68,13 +75,14 @@ const requests = (matchers: Readonly<Record<string, string>>, range: string) =>
 const kept: readonly Objective[] = [
   {
     alert: 'DeliveryErrorBudgetBurn',
-    record: 'destination:delivery_attempt_errors:ratio_rate',
+    record: 'destination:deliveries_late:ratio_rate',
     by: ['destination'],
-    ratio: (range) => `${attempts('!~"delivered|throttled"', range)} / ${attempts('!="throttled"', range)}`,
+    ratio: lateShare,
     objective: objectives.delivery,
-    summary: '{{ $labels.destination }} refuses or fails {{ $value | humanizePercentage }} of what it is sent',
+    summary:
+      '{{ $value | humanizePercentage }} of the deliveries to {{ $labels.destination }} do not arrive within a minute',
     description:
-      'Deliveries are tried again and wait in order; nothing is lost. But what waits grows, and after 72 h of trying it is a dead letter.',
+      'They are tried again and wait in order; nothing is lost. But what waits grows, and after 72 h of trying it is a dead letter.',
   },
   {
     alert: 'AcceptanceErrorBudgetBurn',
@@ -91,10 +99,19 @@ const kept: readonly Objective[] = [
 
 export function errorBudgetGroups(times: RuleTimes): RuleGroup[] {
   return [
-    { name: 'tributary-error-ratios', rules: kept.flatMap((one) => recordings(one, times)) },
+    { name: 'tributary-error-ratios', rules: [attemptErrors(times), ...kept.flatMap((one) => recordings(one, times))] },
     { name: 'tributary-error-budgets', rules: kept.flatMap(alerts) },
   ];
 }
+
+/** For people to look at: what the destination answers. */
+const attemptErrors = (times: RuleTimes): RecordingRule => {
+  const range = times.range(windows['5m']);
+  return {
+    record: 'destination:delivery_attempt_errors:ratio_rate5m',
+    expr: `${attempts('!~"delivered|throttled"', range)} / ${attempts('!="throttled"', range)}`,
+  };
+};
 
 const recordings = ({ record, ratio }: Objective, times: RuleTimes): RecordingRule[] =>
   Object.entries(windows).map(([name, seconds]) => ({ record: `${record}${name}`, expr: ratio(times.range(seconds)) }));
