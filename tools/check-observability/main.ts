@@ -26,6 +26,7 @@ async function run(environment: Environment): Promise<boolean> {
   say(
     `Prometheus scrapes ${environment.services.size} services once a second; times of rules are divided by ${dividedBy}`,
   );
+  await prometheus.untilScraped(environment.services.size, Date.now() + 20_000);
   const agreement = await measureAgreement(environment, prometheus);
   const { fates, early, broken } = await breakAndMend(environment, prometheus);
   say('asking for what every panel shows');
@@ -89,9 +90,12 @@ async function run(environment: Environment): Promise<boolean> {
 async function main(): Promise<number> {
   const dataDir = join(repositoryRoot(), '.local-observability');
   const environment = await startEnvironment({ dataDir, wipe: true, serviceEnv, onProgress: say });
-  environment.stack.supervisor.removeAtEnd(dataDir);
   try {
-    return (await run(environment)) ? 0 : 1;
+    const holds = await run(environment);
+    // What went wrong is in its logs.
+    if (holds) environment.stack.supervisor.removeAtEnd(dataDir);
+    else console.error(`logs are in ${join(dataDir, 'logs')}`);
+    return holds ? 0 : 1;
   } finally {
     await environment.stop();
   }

@@ -83,6 +83,16 @@ export class Prometheus {
     );
   }
 
+  /** Until so many targets have been scraped: what is counted before the first look at a counter is not seen as growth. */
+  async untilScraped(targets: number, deadline: number): Promise<void> {
+    for (;;) {
+      const up = await this.instant('sum(up)');
+      if (up[0]?.value === targets) return;
+      if (Date.now() > deadline) throw new Error(`${up[0]?.value ?? 0} of ${targets} services could be scraped`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
   async firing(): Promise<FiringAlert[]> {
     const { alerts } = await this.ask<{ alerts: FiringAlert[] }>('/api/v1/alerts', {});
     return alerts.filter(({ state }) => state === 'firing');

@@ -62,12 +62,14 @@ async function answersOf({ sandbox }: Environment, target: string): Promise<read
   return ((await answer.json()) as { answers: readonly GivenAnswer[] }).answers;
 }
 
+const deadTopics = ['raw.github.v1.dlt', 'delivery.http.v1.dlt'];
+
 const expected: readonly Expected[] = [
   { alert: 'DeliveryErrorBudgetBurn', labels: { destination: 'http', window: '1h' } },
   { alert: 'DeliveryErrorBudgetBurn', labels: { destination: 'http', window: '6h' } },
   { alert: 'OldestUnacknowledged', labels: { group: 'connector-http' } },
   { alert: 'ConnectionSuspended', labels: { destination: 'slack' } },
-  { alert: 'DeadLettersOpen', labels: { topic: 'raw.github.v1.dlt' } },
+  ...deadTopics.map((topic) => ({ alert: 'DeadLettersOpen', labels: { topic } })),
   { alert: 'SignatureFailureSurge', labels: { source: 'gusto' } },
 ];
 
@@ -83,11 +85,13 @@ export interface TrialResult {
 export async function breakAndMend(environment: Environment, prometheus: Prometheus): Promise<TrialResult> {
   const early = (await prometheus.firing()).map(({ labels }) => labels.alertname ?? '');
   say('breaking: the HTTP destination answers 503, Slack 401, webhooks come forged and unreadable');
-  await order(environment, 'PUT', '/faults/demo', { status: 503 });
+  await order(environment, 'PUT', '/faults/demo', { status: 400, count: 3 });
   await order(environment, 'PUT', '/faults/slack', { status: 401 });
   const load = new SteadyLoad(environment);
   load.start();
   await load.sendFaulty('github', 'unreadable-body', 2);
+  await untilDead(environment, prometheus);
+  await order(environment, 'PUT', '/faults/demo', { status: 503 });
   let isBroken = true;
   const forging = (async () => {
     while (isBroken) {
@@ -104,7 +108,8 @@ export async function breakAndMend(environment: Environment, prometheus: Prometh
   await order(environment, 'PUT', '/faults/demo', {});
   await order(environment, 'PUT', '/faults/slack', {});
   await tributary(environment, ['resume', 'demo-slack', '--reason', 'mended']);
-  await tributary(environment, ['dlt', 'discard', '--topic', 'raw.github.v1.dlt', '--reason', 'unreadable']);
+  for (const topic of deadTopics)
+    await tributary(environment, ['dlt', 'discard', '--topic', topic, '--reason', 'a trial']);
   const resolved = await untilResolved(prometheus, expected, 120_000);
   say(`${resolved.size} of ${expected.length} alerts have ended`);
   await load.stop();
@@ -117,6 +122,16 @@ export async function breakAndMend(environment: Environment, prometheus: Prometh
     Object.values(as.annotations).filter((text) => /<no value>|error|\{\{/.test(text) && /<|\{\{/.test(text)),
   );
   return { fates, early, broken };
+}
+
+/** Until the destination has refused what it was told to: afterwards it fails otherwise. */
+async function untilDead({ sandbox }: Environment, prometheus: Prometheus): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  const dead = () => prometheus.instant('sum(records_dead_lettered_total{group="connector-http"})');
+  while (((await dead())[0]?.value ?? 0) < 3) {
+    if (Date.now() > deadline) throw new Error(`the refusals of ${sandbox.url} did not become dead letters in time`);
+    await sleep(200);
+  }
 }
 
 /** The command line, as a person would use it. */
