@@ -8,6 +8,7 @@ export * from './connection/client.js';
 export * from './connection/clock.js';
 export { applyKafkaJsPatches } from './connection/kafkajs-patches.js';
 export * from './connection/logger.js';
+export { decodeCompletionMap } from './consumer/completion-map.js';
 export type { GateOrder, GatePolicy } from './consumer/policy-gates.js';
 export { type CopyRank, outranks } from './consumer/retry/parked-copy.js';
 export * from './consumer/runtime-options.js';

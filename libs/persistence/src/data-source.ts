@@ -6,6 +6,7 @@ import { DeliveryClaims1700000000004 } from './migrations/1700000000004-delivery
 import { LedgerFinal1700000000005 } from './migrations/1700000000005-ledger-final.js';
 import { LedgerReaders1700000000006 } from './migrations/1700000000006-ledger-readers.js';
 import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-trees.js';
+import { ProofMemory1700000000008 } from './migrations/1700000000008-proof-memory.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
@@ -20,6 +21,7 @@ export function createDataSource(url: string): DataSource {
       LedgerFinal1700000000005,
       LedgerReaders1700000000006,
       LedgerTrees1700000000007,
+      ProofMemory1700000000008,
     ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',
