@@ -291,7 +291,10 @@ export interface OperatedFacts extends Who {
     | 'erased'
     | 'held'
     | 'released'
-    | 'retired';
+    | 'retired'
+    | 'retention-set'
+    | 'gap-accepted'
+    | 'read';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;

@@ -7,6 +7,7 @@ import { LedgerFinal1700000000005 } from './migrations/1700000000005-ledger-fina
 import { LedgerReaders1700000000006 } from './migrations/1700000000006-ledger-readers.js';
 import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-trees.js';
 import { ProofMemory1700000000008 } from './migrations/1700000000008-proof-memory.js';
+import { LedgerRetention1700000000009 } from './migrations/1700000000009-ledger-retention.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
@@ -22,6 +23,7 @@ export function createDataSource(url: string): DataSource {
       LedgerReaders1700000000006,
       LedgerTrees1700000000007,
       ProofMemory1700000000008,
+      LedgerRetention1700000000009,
     ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',

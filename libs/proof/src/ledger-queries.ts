@@ -53,7 +53,7 @@ const withoutRecord = without(
 
 const withoutRow = without(
   `
-  SELECT DISTINCT audit_offset AS o FROM ledger.audit_record
+  SELECT DISTINCT audit_offset AS o FROM ledger.leaf
   WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3`,
   String(mostRanges),
 );
@@ -129,7 +129,7 @@ export async function outcomeBlocks(
   return countsOf(rows);
 }
 
-/** Rows of the audit partitions, and of how many offsets: `rows` and `offsets`. */
+/** Rows of the audit partitions, retired ones too, and of how many offsets: `rows` and `offsets`. */
 export async function auditBlocks(
   query: Query,
   topic: string,
@@ -138,7 +138,7 @@ export async function auditBlocks(
   const rows = await query<CountRow & { readonly offsets: string }>(
     `SELECT $1 AS topic, r.audit_partition AS partition, (r.audit_offset / ${blockSize})::text AS block, 'rows' AS what,
             count(*)::text AS count, count(DISTINCT r.audit_offset)::text AS offsets
-     FROM ledger.audit_record r JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
+     FROM ledger.leaf r JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
        ON r.audit_partition = b.p AND r.audit_offset >= b.lo AND r.audit_offset < b.hi
      GROUP BY 2, 3`,
     [topic, ...boundColumns(bounds)],
@@ -353,7 +353,8 @@ export async function ledgerPositions(
 ): Promise<Map<number, { readonly first: number; readonly next: number }>> {
   const rows = await query<{ audit_partition: number; first: string | null; next: string }>(
     `SELECT p.audit_partition, p.next_offset::text AS next,
-            (SELECT min(audit_offset)::text FROM ledger.audit_record r WHERE r.audit_partition = p.audit_partition) AS first
+            least((SELECT min(audit_offset) FROM ledger.audit_record r WHERE r.audit_partition = p.audit_partition),
+                  (SELECT min(audit_offset) FROM ledger.retired_row r WHERE r.audit_partition = p.audit_partition))::text AS first
      FROM ledger.position p`,
   );
   return new Map(
