@@ -19,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => system?.stop());
 afterEach(async () => {
-  for (const target of ['gates-throttled', 'gates-failing', 'gates-other', 'gates-in-order']) await system.fault(target, {});
+  for (const target of ['gates-throttled', 'gates-failing', 'gates-other', 'gates-in-order'])
+    await system.fault(target, {});
 });
 
 async function publish(type: string, subject: string): Promise<string> {

@@ -17,4 +17,6 @@ export * from './ledger-export/verify-database.js';
 export * from './ledger-reader.js';
 export * from './proof-ports.js';
 export * from './redriven-record.js';
+export * from './retention.js';
 export * from './retirement.js';
+export { RetirementLog } from './retirement-log.js';

@@ -5,6 +5,7 @@ import type { ProofReport } from './report.js';
 import {
   accepted,
   all,
+  changeRows,
   eventsTopic,
   operated,
   planned,
@@ -126,7 +127,7 @@ describe('a proof that goes on from an earlier one', () => {
     const world = worldAfter({ ...step, raw: 3 }, 'use');
     const before = await proofNow(world);
     // Only a proof that reads it again could notice.
-    await query("UPDATE ledger.audit_record SET outcome = 'dead' WHERE action = 'accepted'");
+    await changeRows("UPDATE ledger.audit_record SET outcome = 'dead' WHERE action = 'accepted'");
     expect(await proofNow(world)).toEqual(before);
     const full = worldAfter({ ...step, raw: 3 }, 'replace');
     expect((await proofNow(full)).sources).toMatchObject([{ dead: 3 }]);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { integer, readSettings } from '@tributary/config';
 import { operatedRecord } from '@tributary/domain';
 import { type RetirablePlan, Retirement } from '@tributary/operations';
@@ -15,7 +14,8 @@ import type { Command } from 'commander';
 import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-import { heldKeysOf, reasonAbout } from './ledger-options.js';
+import { heldKeysOf, reasonAbout, retirementLogOf } from './ledger-options.js';
+import { addRetentionCommands } from './ledger-retention.js';
 
 const retentionSettings = {
   keepMonths: integer('LEDGER_KEEP_MONTHS', 'Whole months that the ledger is kept, besides the present one.', 84, 1),
@@ -68,6 +68,7 @@ export function addLedgerCommands(program: Command): void {
     .option('--reason <text>', 'why, for the audit trail; needed with --yes')
     .option('--yes', 'do it')
     .action(acting(program, retireCommand));
+  addRetentionCommands(program, ledger);
   ledger
     .command('export-subject')
     .description('everything that the ledger has of a person, one JSON object a line')
@@ -120,7 +121,7 @@ async function retireCommand(session: Session, options: RetireOptions): Promise<
   const retirement = new Retirement({
     months: new LedgerMonths(session.database),
     holds: new LegalHolds(session.database),
-    audit: session.platform.audit,
+    log: retirementLogOf(session),
     nowMs: Date.now,
     ...readSettings(retentionSettings),
   });
@@ -130,7 +131,7 @@ async function retireCommand(session: Session, options: RetireOptions): Promise<
   if (!options.yes || plan.months.length === 0) return print('nothing was done');
   const reason = reasonAbout({ reason: options.reason ?? '' });
   await confirm(`take ${plan.months.length} months out of the ledger?`, options.yes);
-  const tables = await retirement.run(plan, { actor: session.actor, reason, id: randomUUID() });
+  const tables = await retirement.run(plan, { actor: session.actor, reason });
   for (const table of tables) print(`${table} is out of the ledger; export it if it is needed, then drop it`);
 }
 

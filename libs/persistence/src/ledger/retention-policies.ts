@@ -52,10 +52,10 @@ export class RetentionPolicies {
 
   /** @returns whether there was one. */
   async remove({ tenant, class: recordClass }: PolicyScope): Promise<boolean> {
-    const rows = await this.database.query('DELETE FROM ledger.retention WHERE tenant = $1 AND class = $2 RETURNING 1', [
-      tenant,
-      recordClass,
-    ]);
+    const rows = await this.database.query(
+      'DELETE FROM ledger.retention WHERE tenant = $1 AND class = $2 RETURNING 1',
+      [tenant, recordClass],
+    );
     return rows.length > 0;
   }
 

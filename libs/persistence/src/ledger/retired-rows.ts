@@ -17,6 +17,9 @@ export interface RetiredSeal {
   readonly digest: string;
 }
 
+/** What audit records call an act. */
+export const retirementEntity = (act: string): string => `retirement:${act}`;
+
 const rowsAtOnce = 20_000;
 const sealedAtOnce = 50_000;
 
@@ -85,6 +88,17 @@ export class RetiredRows {
       total += rows.length;
       if (rows.length < sealedAtOnce) return { rows: total, digest: hash.digest('hex') };
     }
+  }
+
+  /** What the ledger itself says of an act, in a row that a tree has; undefined: nothing. */
+  async factOf(act: string): Promise<RetiredSeal | undefined> {
+    const [row] = await this.database.query<{ rows: string | null; digest: string | null }>(
+      `SELECT r.details ->> 'rows' AS rows, r.details ->> 'digest' AS digest FROM ledger.audit_record r
+       JOIN ledger.tree t ON t.audit_partition = r.audit_partition AND r.audit_offset < t.first_offset + t.size
+       WHERE r.entity = $1 AND r.action = 'retired' AND NOT r.is_repeat LIMIT 1`,
+      [retirementEntity(act)],
+    );
+    return row && { rows: Number(row.rows), digest: row.digest ?? '' };
   }
 
   /** Which offsets in [from, to) of a partition were retired: one bit for each, lowest bit first. */

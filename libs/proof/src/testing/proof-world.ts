@@ -12,6 +12,7 @@ import { Database, Ledger, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
+import { tamper } from '../../../persistence/src/testing/tamper.js';
 import type { PartitionOffsets, ProofPorts, ProofScope, StandingRecord, Surroundings, TopicRange } from '../ports.js';
 import { prove } from '../prove.js';
 
@@ -183,12 +184,15 @@ export async function tell(records: readonly AuditRecord[]): Promise<void> {
   next += records.length;
 }
 
+export const changeRows = (statement: string): Promise<void> => tamper(database, statement);
+
 export const query: Database['query'] = (text, values, name) => database.query(text, values, name);
 
 export async function proofOf(world: World = {}) {
   const told = Object.entries(story).filter(([name]) => !world.without?.includes(name as Name));
   await tell([...told.map(([, record]) => record), ...(world.more ?? [])]);
-  await database.query('DELETE FROM ledger.audit_record WHERE audit_offset = ANY($1)', [world.holes ?? []]);
+  for (const hole of world.holes ?? [])
+    await tamper(database, `DELETE FROM ledger.audit_record WHERE audit_offset = ${hole}`);
   return proofNow(world);
 }
 
