@@ -17,6 +17,7 @@ const help = `Our consumer runtime and connector kit beside its peers: same brok
   --harness <folder>     the peer benchmark, set up as its README says (or PEERS_HARNESS)
   --scenarios <a,b>      default: all (${scenarios.map(({ name }) => name).join(', ')})
   --peers <a,b>          only these peers; \`none\` for ours alone
+  --ours <a,b>           only these forms of ours (ours, ours-unordered)
   --rounds <n>           runs of each, in turn (default 1); the last line tells medians
   --bootstrap <h:p>      a broker that runs already (default: the harness's own, started and stopped here)
 
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     harness: { type: 'string', default: process.env.PEERS_HARNESS ?? '' },
     scenarios: { type: 'string' },
     peers: { type: 'string' },
+    ours: { type: 'string' },
     rounds: { type: 'string', default: '1' },
     bootstrap: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
@@ -124,6 +126,7 @@ async function main(): Promise<void> {
   requireHarness();
   const wanted = values.scenarios?.split(',');
   const only = values.peers?.split(',');
+  const onlyOurs = values.ours?.split(',');
   const unknown = wanted?.filter((name) => !scenarios.some((one) => one.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}; see --help`);
   const broker = await startBroker();
@@ -131,7 +134,9 @@ async function main(): Promise<void> {
   try {
     for (let round = 1; round <= Number(values.rounds); round++) {
       for (const { name, programs } of scenarios.filter((one) => wanted?.includes(one.name) ?? true)) {
-        for (const program of programs.filter((one) => one.startsWith('ours') || (only?.includes(one) ?? true))) {
+        for (const program of programs.filter(
+          (one) => (one.startsWith('ours') ? onlyOurs : only)?.includes(one) ?? true,
+        )) {
           process.stdout.write(`round ${round}: ${name}, ${program}\n`);
           const result = await run(name, program);
           if (result) runs.push(result);

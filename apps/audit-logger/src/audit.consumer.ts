@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, topics } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { LedgerStage } from '@tributary/pipeline';
 import { CONCURRENCY } from './tokens.js';
 
@@ -20,6 +20,7 @@ export class AuditConsumer {
     group: 'audit-logger',
     ordering: 'none',
     gatherBytes,
+    fetchSpacing: relaxedFetchSpacing,
     concurrency,
     deadLetterTopic: deadLetterTopicOf(topics.audit),
   }))

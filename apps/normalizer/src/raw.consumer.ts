@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, retryTopicOf, topicFamilies } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { NormalizerStage } from '@tributary/pipeline';
 import { sourceSlugs } from '@tributary/registry/topics';
 import { CONCURRENCY } from './tokens.js';
@@ -20,6 +20,7 @@ export class RawConsumer {
     () => rawTopics().flatMap((topic) => [topic, retryTopicOf(topic)]),
     ({ stage, concurrency }) => ({
       group: 'normalizer',
+      fetchSpacing: relaxedFetchSpacing,
       concurrency,
       deadLetterTopic: deadLetterTopicFor,
       onDeadLetter: (record, failure) => stage.recordDeath(record, failure),

@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, domains, retryTopicOf, topicFamilies } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord } from '@tributary/kafka';
+import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { RouterStage } from '@tributary/pipeline';
 import { CONCURRENCY } from './tokens.js';
 
@@ -20,6 +20,7 @@ export class EventConsumer {
     eventTopics.flatMap((topic) => [topic, retryTopicOf(topic, group)]),
     ({ stage, concurrency }) => ({
       group,
+      fetchSpacing: relaxedFetchSpacing,
       concurrency,
       deadLetterTopic: deadLetterTopicFor,
       onDeadLetter: (record, failure) => stage.recordDeath(record, failure),

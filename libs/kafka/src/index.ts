@@ -6,6 +6,7 @@ export * from './admin/topic-reader.js';
 export { scanTopic } from './admin/topic-scan.js';
 export * from './connection/client.js';
 export * from './connection/clock.js';
+export { relaxedFetchSpacing } from './connection/kafkajs-fetch-spacing.js';
 export { applyKafkaJsPatches } from './connection/kafkajs-patches.js';
 export * from './connection/logger.js';
 export { decodeCompletionMap } from './consumer/completion-map.js';

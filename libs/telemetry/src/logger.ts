@@ -1,4 +1,4 @@
-import { type Logger as Pino, pino } from 'pino';
+import { destination, type Logger as Pino, pino } from 'pino';
 
 /** Structured JSON lines on standard output. Never secrets, never bodies. */
 export type Logger = Pick<Pino, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'child'>;
@@ -13,13 +13,15 @@ export interface LoggerOptions {
 const redacted = ['*.secrets', '*.secret', '*.password', '*.authorization', 'headers.authorization', 'headers.cookie'];
 
 export function createLogger({ service, instance, level }: LoggerOptions): Logger {
-  return pino({
+  const options = {
     level,
     base: { service, instance },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: redacted, censor: 'redacted' },
     messageKey: 'message',
     errorKey: 'error',
-  });
+  };
+  // Written before the call returns: handed to the thread pool, the last lines of a process came out of order, or not at all.
+  return pino(options, destination({ dest: process.stdout.fd, sync: true }));
 }

@@ -2,8 +2,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
-import { spaceFetches } from './kafkajs-fetch-spacing.js';
-import { resumePromptly } from './kafkajs-prompt-resume.js';
+import { patchFetches } from './kafkajs-fetches.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
@@ -22,9 +21,7 @@ export function applyKafkaJsPatches(): void {
   stopIdleTimer();
   registerZstd();
   encodeRecordsInOnePass();
-  spaceFetches();
-  // Around the spacing: a round in which everything is paused asks for nothing, and must not put the next fetch off.
-  resumePromptly();
+  patchFetches();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
-import { type FetchingGroup, fetchSpacing, spaceFetchesOf } from './kafkajs-fetch-spacing.js';
+import { type FetchingGroup, fetchSpacingRule, spaced, spaceFetches } from './kafkajs-fetch-spacing.js';
 import { RequestSpacing, spacingOfSmall } from './request-spacing.js';
 
 const batch = (records: number) => ({ rawMessages: Array.from({ length: records }, () => ({})) });
@@ -53,7 +53,7 @@ describe('the spacing of requests', () => {
     [200, 0],
     [50_000, 0],
   ])('of fetches after %i records is %i ms', (records, ms) => {
-    expect(fetchSpacing(records)).toBe(ms);
+    expect(fetchSpacingRule({ quietMs: 20, busyMs: 40 })(records)).toBe(ms);
   });
 });
 
@@ -67,6 +67,7 @@ describe('the spacing of small requests', () => {
 describe('spaced fetches', () => {
   class Group implements FetchingGroup {
     readonly fetchedAtMs: [number, number][] = [];
+    readonly cluster = {};
 
     constructor(
       private readonly clock: VirtualClock,
@@ -79,16 +80,15 @@ describe('spaced fetches', () => {
     }
   }
 
-  async function fetched(records: readonly number[], nodes: readonly number[]) {
+  async function fetched(records: readonly number[], nodes: readonly number[], busyMs?: number) {
     const clock = new VirtualClock();
-    class Spaced extends Group {}
-    Spaced.prototype.fetch = Group.prototype.fetch;
-    spaceFetchesOf(Spaced.prototype, clock);
-    const group = new Spaced(clock, records);
+    const fetch = spaced<Group>(Group.prototype.fetch, clock);
+    const group = new Group(clock, records);
+    if (busyMs !== undefined) spaceFetches(group.cluster, { quietMs: 20, busyMs });
     const startMs = clock.now();
     const all = (async () => {
       const answers: number[][] = [];
-      for (const node of nodes) answers.push((await group.fetch(node)).map(({ rawMessages }) => rawMessages.length));
+      for (const node of nodes) answers.push((await fetch(group, node)).map(({ rawMessages }) => rawMessages.length));
       return answers;
     })();
     for (let i = 0; i < 200; i++) await clock.advance(1);
@@ -104,6 +104,14 @@ describe('spaced fetches', () => {
       [1, 0],
       [1, 20],
       [1, 40],
+    ]);
+  });
+
+  it('are as far apart as their consumer asks', async () => {
+    expect((await fetched([12], [1, 1, 1], 50)).at).toEqual([
+      [1, 0],
+      [1, 50],
+      [1, 100],
     ]);
   });
 

@@ -9,6 +9,7 @@ import {
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep } from '../connection/clock.js';
 import { isCoordinatorMissing, isUnknownTopic } from '../connection/kafka-errors.js';
+import { defaultFetchSpacing, type FetchSpacing, spaceFetches } from '../connection/kafkajs-fetch-spacing.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type {
   CommittedOffset,
@@ -31,6 +32,7 @@ export interface KafkaJsDriverOptions {
   readonly maxBytesPerPartition?: number;
   /** A fetch is answered when the broker has so many, or after `maxWaitMs`. */
   readonly minBytes?: number;
+  readonly fetchSpacing?: FetchSpacing;
   /** The same partition number of all topics goes to one member, which keeps it. All members of the group must say so. */
   readonly pairsTopics?: boolean;
 }
@@ -234,6 +236,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   private watchedAssigner(inner: PartitionAssigner): PartitionAssigner {
     return (config) => {
       this.session.watch(config.cluster as unknown as CoordinatedCluster);
+      spaceFetches(config.cluster, this.options.fetchSpacing ?? defaultFetchSpacing);
       return inner(config);
     };
   }

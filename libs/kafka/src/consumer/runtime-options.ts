@@ -1,5 +1,6 @@
 import type { TopicDefinition } from '@tributary/contracts';
 import type { Failure, OnDead, Settlement } from '@tributary/domain';
+import type { FetchSpacing } from '../connection/kafkajs-fetch-spacing.js';
 import type { IncomingRecord } from '../records.js';
 import type { GateSnapshot } from './gates.js';
 import type { PauseSnapshot } from './pause-registry.js';
@@ -29,6 +30,8 @@ export interface ConsumeOptions {
   readonly maxWindowBytes?: number;
   /** A fetch waits for so many bytes, though never longer than 250 ms: fewer requests and larger batches. Default 1: nothing waits. */
   readonly gatherBytes?: number;
+  /** Default 20 ms, busy or not. A stage that nobody waits for costs less with longer ones. */
+  readonly fetchSpacing?: FetchSpacing;
   /** `none`: records of one lane run at the same time too. Default `key`. */
   readonly ordering?: 'key' | 'none';
   readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);

@@ -115,6 +115,7 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
       logger,
       pairsTopics: options.retries !== undefined,
       ...(options.gatherBytes !== undefined && { minBytes: options.gatherBytes }),
+      ...(options.fetchSpacing && { fetchSpacing: options.fetchSpacing }),
     });
     return new ConsumerRuntime({
       driver,

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
+import { type FetchingGroup, spaced } from './kafkajs-fetch-spacing.js';
 
-interface ConsumerGroup {
+interface ConsumerGroup extends FetchingGroup {
   readonly maxWaitTime: number;
   readonly cluster: { refreshMetadataIfNecessary(): Promise<void> };
   readonly subscriptionState: {
     assigned(): TopicPartitions[];
+    paused(): TopicPartitions[];
     resume(partitions?: TopicPartitions[]): void;
     isPaused(topic: string, partition: number): boolean;
   };
@@ -13,7 +15,6 @@ interface ConsumerGroup {
   seekOffsets(partitions: TopicPartitions[]): Promise<void>;
   recoverFromFetch(error: unknown): Promise<void>;
   resume(partitions: TopicPartitions[]): void;
-  fetch(nodeId: number): Promise<unknown[]>;
 }
 
 interface TopicPartitions {
@@ -23,19 +24,21 @@ interface TopicPartitions {
 
 /**
  * Makes kafkajs fetch as soon as a partition is resumed. Its loop sleeps for the whole longest wait of a fetch when it finds
- * everything paused, so a consumer that is faster than what it writes to stood still for most of the time.
+ * everything paused, so a consumer that is faster than what it writes to stood still for most of the time. And it spaces the
+ * fetches of which something is expected: a round in which everything is paused asks for nothing, and puts no fetch off.
  */
-export function resumePromptly(): void {
+export function patchFetches(): void {
   const require = createRequire(import.meta.url);
   const { prototype } = require('kafkajs/src/consumer/consumerGroup.js') as { prototype: ConsumerGroup };
-  const { fetch, resume } = prototype;
+  const { resume } = prototype;
+  const fetch = spaced<ConsumerGroup>(prototype.fetch);
   const sleeping = new WeakMap<ConsumerGroup, Set<() => void>>();
   prototype.resume = function (this: ConsumerGroup, partitions) {
     resume.call(this, partitions);
     for (const wake of sleeping.get(this) ?? []) wake();
   };
   prototype.fetch = async function (this: ConsumerGroup, nodeId) {
-    if (!isPaused(this, nodeId)) return fetch.call(this, nodeId);
+    if (!isPaused(this, nodeId)) return fetch(this, nodeId);
     if (await isUpToDate(this, nodeId)) await untilResumed(this, nodeId, sleeping);
     return [];
   };
@@ -45,6 +48,7 @@ const ours = (group: ConsumerGroup, nodeId: number): TopicPartitions[] =>
   group.filterPartitionsByNode(nodeId, group.subscriptionState.assigned());
 
 function isPaused(group: ConsumerGroup, nodeId: number): boolean {
+  if (group.subscriptionState.paused().length === 0) return false;
   return ours(group, nodeId).every(({ topic, partitions }) =>
     partitions.every((one) => group.subscriptionState.isPaused(topic, one)),
   );
