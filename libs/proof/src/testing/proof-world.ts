@@ -1,4 +1,4 @@
-import type { AuditRecord } from '@tributary/contracts';
+import { type AuditRecord, topicFamilies, topics } from '@tributary/contracts';
 import {
   type AcceptedOutcome,
   acceptedRecord,
@@ -34,8 +34,8 @@ afterAll(() => database.close());
 export const january = Date.UTC(2026, 0, 15);
 const who = { actor: 'spec', occurredAtMs: january };
 const source = '/acme/in';
-export const rawTopic = 'raw.gusto.v1';
-export const eventsTopic = 'events.people.v1';
+export const rawTopic = topicFamilies.raw('gusto').name;
+export const eventsTopic = topicFamilies.events('people').name;
 
 export function accepted(
   offset: number,
@@ -105,7 +105,7 @@ export function settled({
     tenant: 'acme',
     eventSource: source,
     eventId,
-    origin: { topic: `delivery.${destination}.v1`, partition: 0, offset },
+    origin: { topic: topicFamilies.delivery(destination).name, partition: 0, offset },
     attempt: 1,
     durationMs: 1,
     outcome,
@@ -157,8 +157,8 @@ export const all = (end: number, low = 0): PartitionOffsets => ({ partition: 0, 
 export const offsets: Record<string, PartitionOffsets> = {
   [rawTopic]: all(6),
   [eventsTopic]: all(4),
-  'delivery.slack.v1': all(3),
-  'delivery.http.v1': all(1),
+  [topicFamilies.delivery('slack').name]: all(3),
+  [topicFamilies.delivery('http').name]: all(1),
 };
 
 export interface World {
@@ -200,7 +200,7 @@ export async function proofOf(world: World = {}) {
 export function proofNow(world: World = {}) {
   const known: Record<string, PartitionOffsets> = {
     ...offsets,
-    'audit.records.v1': all(next),
+    [topics.audit.name]: all(next),
     ...world.offsets,
   };
   return prove(portsOf(world, known), { ...everything, ...world.scope });
