@@ -361,6 +361,25 @@ export function unreadableRecord({ origin, timestampMs, failure, payloadDigest }
   };
 }
 
+export interface GapFacts extends Who {
+  /** The offset of the audit topic whose record is lost. */
+  readonly lost: Coordinates;
+}
+
+/** Stands in the ledger for an audit record that nobody has any more, once a person has said so: the tree goes on over it. */
+export function gapRecord(facts: GapFacts): AuditRecord {
+  const { topic, partition, offset } = facts.lost;
+  return {
+    ...empty,
+    ...whoFields(facts),
+    ...originFields(facts.lost),
+    auditId: digestOfParts(['ledger', 'gap-accepted', topic, String(partition), String(offset)]),
+    stage: 'operator',
+    action: 'gap-accepted',
+    outcome: 'lost',
+  };
+}
+
 /** Key of an audit record: what concerns one event stays in order. */
 export function auditKey(record: AuditRecord): string {
   return `${record.tenant ?? ''}:${record.eventId ?? record.entity ?? record.auditId}`;

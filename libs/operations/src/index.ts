@@ -1,3 +1,4 @@
+export * from './accept-gap.js';
 export * from './cluster.js';
 export * from './consumer-groups.js';
 export { csvRow } from './csv.js';
