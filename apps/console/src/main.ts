@@ -4,6 +4,7 @@ import { AuditApi, AuditReader } from '@tributary/operations/audit';
 import { Database, LedgerView, openDataKeys, PersonalReader, subjectIndexOf } from '@tributary/persistence';
 import { RequestBudget } from '@tributary/pipeline';
 import { connectPlatform, type Health, nestLogger, runService, serverErrors } from '@tributary/runtime';
+import { consoleAccess } from './access.js';
 import { ConsoleModule } from './console.module.js';
 import { addRoutes } from './http-server.js';
 import { consoleSettings } from './settings.js';
@@ -17,7 +18,7 @@ await runService({
   start: async (context) => {
     const { settings, logger, metrics } = context;
     // Who waits for an answer waits for its record too, and not for long.
-    const platform = connectPlatform({ ...context, produceDeadlineMs: 5_000 });
+    const platform = connectPlatform({ ...context, access: consoleAccess, produceDeadlineMs: 5_000 });
     const followed = await platform.followTables(['apiKeys']);
     const { apiKeys } = followed.tables;
     const applicationName = 'tributary-console';

@@ -5,6 +5,11 @@ export const platformSettings = {
   brokers: nonEmptyList('KAFKA_BROKERS', 'Kafka brokers, host:port, separated by commas.'),
   registryUrl: text('SCHEMA_REGISTRY_URL', 'Base address of the schema registry (Confluent API).'),
   kafkaTls: text('KAFKA_TLS', 'off, on, or the path of a CA file.', { fallback: 'off' }),
+  kafkaCertFile: optionalText(
+    'KAFKA_TLS_CERT_FILE',
+    'Path of the client certificate (PEM), where the brokers ask for one; KAFKA_TLS must not be off.',
+  ),
+  kafkaKeyFile: optionalText('KAFKA_TLS_KEY_FILE', 'Path of the key of the client certificate (PEM).'),
   kafkaSaslMechanism: optionalChoice(
     'KAFKA_SASL_MECHANISM',
     'plain, scram-sha-256 or scram-sha-512; absent for none.',

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { SealingKey, SecretReader } from '@tributary/config';
-import { type ControlTableName, type FollowedTables, type FollowTopic, followControlTables } from '@tributary/control';
+import type { TopicAccess } from '@tributary/contracts';
+import {
+  type ControlTableName,
+  controlTopics,
+  type FollowedTables,
+  type FollowTopic,
+  followControlTables,
+} from '@tributary/control';
 import { AvroSerde, CompactedTopicReader, createKafka, type KafkaClient, RecordProducer } from '@tributary/kafka';
 import { AuditTrail, patientCodec, type RecordCodec } from '@tributary/pipeline';
 import type { Logger } from '@tributary/telemetry';
@@ -9,6 +16,8 @@ import type { PlatformValues } from './run-service.js';
 /** What every service that talks to Kafka has. */
 export interface Platform {
   readonly client: KafkaClient;
+  /** What the process opens; absent for tools, which may do anything. */
+  readonly access?: TopicAccess;
   readonly producer: RecordProducer;
   readonly codec: RecordCodec;
   readonly audit: AuditTrail;
@@ -22,6 +31,8 @@ export interface PlatformOptions {
   readonly name: string;
   readonly settings: PlatformValues;
   readonly logger: Logger;
+  /** The process is held to it; absent: nothing is checked. */
+  readonly access?: TopicAccess;
   /** A reader of a control table is dead for good. */
   readonly onFatal: (error: Error) => void;
   /** Longest wait for an acknowledgement; absent: the producer's default. */
@@ -34,6 +45,7 @@ export function connectPlatform({
   name,
   settings,
   logger,
+  access,
   onFatal,
   produceDeadlineMs,
   produceSpacingMs,
@@ -41,26 +53,40 @@ export function connectPlatform({
   const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...security(settings) });
   const producer = new RecordProducer(client, {
     logger,
+    ...(access && { mayWrite: new Set(access.writes.map((topic) => topic.name)) }),
     ...(produceDeadlineMs !== undefined && { deadlineMs: produceDeadlineMs }),
     ...(produceSpacingMs !== undefined && { spacingMs: produceSpacingMs }),
   });
   // Not awaited: a service starts while Kafka is away, says so in its readiness, and recovers by itself.
-  producer.connect().catch((error: Error) => logger.error({ error }, 'producer.connect-failed'));
+  // One that writes nothing has no right to: asking for a producer's identity again and again would be all it does.
+  if (access?.writes.length !== 0) {
+    producer.connect().catch((error: Error) => logger.error({ error }, 'producer.connect-failed'));
+  }
   const codec = patientCodec(new AvroSerde({ registryUrl: settings.registryUrl, logger }));
   return {
     client,
+    ...(access && { access }),
     producer,
     codec,
     audit: new AuditTrail(producer, codec),
-    followTables: (names) =>
-      followControlTables(
+    followTables: (names) => {
+      if (access) requireFollowed(access, names);
+      return followControlTables(
         names,
         followWith(client, logger, onFatal),
         async (value, record) => (await codec.decode(value, record)).value,
         (table, id, error) => logger.error({ table, id, error }, 'control-row.unreadable'),
-      ),
+      );
+    },
     close: () => producer.close(),
   };
+}
+
+/** @throws Error naming the tables that the process may not read. */
+function requireFollowed({ follows }: TopicAccess, names: readonly ControlTableName[]): void {
+  const missing = names.filter((name) => !follows.includes(controlTopics[name].topic));
+  if (missing.length === 0) return;
+  throw new Error(`${missing.join(', ')} must be in "follows" in the access.ts of the app that reads them`);
 }
 
 export function followWith(client: KafkaClient, logger: Logger, onFatal: (error: Error) => void): FollowTopic {
@@ -88,11 +114,29 @@ export function openSecrets(kekFile: string | undefined): {
 }
 
 function security(settings: PlatformValues) {
-  const { kafkaTls, kafkaSaslMechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
-  const ssl = kafkaTls === 'off' ? {} : { ssl: kafkaTls === 'on' ? true : { ca: readFileSync(kafkaTls, 'utf8') } };
+  const ssl = transportOf(settings);
+  const { kafkaSaslMechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
   if (!kafkaSaslMechanism) return ssl;
   return {
     ...ssl,
     sasl: { mechanism: kafkaSaslMechanism as 'plain', username: kafkaUsername, password: kafkaPassword },
   };
+}
+
+/** @throws Error when half of a client certificate is given, or one without TLS. */
+function transportOf({ kafkaTls, kafkaCertFile, kafkaKeyFile }: PlatformValues) {
+  if ((kafkaCertFile === undefined) !== (kafkaKeyFile === undefined)) {
+    throw new Error('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE belong together: give both or neither');
+  }
+  if (kafkaTls === 'off') {
+    if (kafkaCertFile !== undefined) throw new Error('KAFKA_TLS_CERT_FILE is given and KAFKA_TLS is off: set it to on');
+    return {};
+  }
+  const certificate = kafkaCertFile !== undefined &&
+    kafkaKeyFile !== undefined && {
+      cert: readFileSync(kafkaCertFile, 'utf8'),
+      key: readFileSync(kafkaKeyFile, 'utf8'),
+    };
+  const authority = kafkaTls !== 'on' && { ca: readFileSync(kafkaTls, 'utf8') };
+  return { ssl: certificate || authority ? { ...authority, ...certificate } : true };
 }
