@@ -21,5 +21,6 @@ export * from './producer/producer-errors.js';
 export { RecordProducer } from './producer/record-producer.js';
 export * from './records.js';
 export { AvroSerde } from './serde/avro-serde.js';
+export type { RegistryOptions } from './serde/registry-lookup.js';
 export { SchemaAdmin } from './serde/schema-admin.js';
 export * from './serde/serde-errors.js';

@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { addressNow } from './database-address.js';
 import { Ledger1700000000001 } from './migrations/1700000000001-ledger.js';
 import { Inbox1700000000002 } from './migrations/1700000000002-inbox.js';
 import { DeadLetterActs1700000000003 } from './migrations/1700000000003-dead-letter-acts.js';
@@ -13,7 +14,7 @@ import { LedgerRetention1700000000009 } from './migrations/1700000000009-ledger-
 export function createDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
-    url,
+    url: addressNow(url),
     migrations: [
       Ledger1700000000001,
       Inbox1700000000002,
