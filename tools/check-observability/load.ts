@@ -11,7 +11,7 @@ export type DemoSource = keyof typeof connections;
 
 const roundMs = 250;
 /** Of each source in each round. Samples are thousands in each prefix, so no two of a run are the same. */
-const eventsInRound = 4;
+const eventsInRound = 2;
 
 /** Sends webhooks of four vendors at a steady rate until it is stopped. */
 export class SteadyLoad {

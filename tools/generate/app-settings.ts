@@ -42,6 +42,6 @@ function isSettings(value: unknown): value is Settings {
   return Object.values(value).every((one) => typeof (one as { variable?: unknown } | null)?.variable === 'string');
 }
 
-function camelCase(name: string): string {
+export function camelCase(name: string): string {
   return name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { chartFiles } from '../deployment/chart-files.js';
 import { renderDocs } from './docs.js';
 import { bringUpToDate } from './generated-file.js';
 import { generateSources } from './sources.js';
@@ -9,7 +10,8 @@ async function main(args: string[]): Promise<number> {
   const { check = false } = parseArgs({ args, options: { check: { type: 'boolean' } } }).values;
   const root = process.cwd();
   const options = { check, root };
-  const docs = await renderDocs({ root, built: join(root, 'dist') });
+  const places = { root, built: join(root, 'dist') };
+  const docs = [...(await renderDocs(places)), ...(await chartFiles(places))];
   const stale = [...(await generateSources(options)), ...bringUpToDate(docs, options)];
   for (const file of stale) console.log(check ? `stale: ${file}` : `generate: wrote ${file}`);
   if (check && stale.length > 0) console.log('run `npm run generate` and commit what it writes');

@@ -3,6 +3,7 @@ import { deadLetterTopicOf, topics } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
 import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { LedgerStage } from '@tributary/pipeline';
+import { auditLoggerAccess } from './access.js';
 import { CONCURRENCY } from './tokens.js';
 
 /** Nobody waits for a row, and one record at a time costs a fetch, a transaction and a sync of the disk each. */
@@ -16,8 +17,8 @@ export class AuditConsumer {
   ) {}
 
   // Rows are identified by offset, so their order does not matter and many go in one statement.
-  @Consumes<AuditConsumer>(topics.audit, ({ concurrency }) => ({
-    group: 'audit-logger',
+  @Consumes<AuditConsumer>(auditLoggerAccess.consumes, ({ concurrency }) => ({
+    group: auditLoggerAccess.group,
     ordering: 'none',
     gatherBytes,
     fetchSpacing: relaxedFetchSpacing,

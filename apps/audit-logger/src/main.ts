@@ -1,5 +1,6 @@
 import { Database, Ledger, openDataKeys, type PreparedBatch } from '@tributary/persistence';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
+import { auditLoggerAccess } from './access.js';
 import { AuditLoggerModule } from './audit-logger.module.js';
 import { auditLoggerSettings } from './settings.js';
 import { startTreeKeeping } from './tree-keeping.js';
@@ -11,7 +12,7 @@ await runService({
   settings: auditLoggerSettings,
   start: async (context) => {
     const { settings, logger, metrics } = context;
-    const platform = connectPlatform(context);
+    const platform = connectPlatform({ ...context, access: auditLoggerAccess });
     const database = new Database({
       url: settings.databaseUrl,
       applicationName: 'tributary-audit-logger',

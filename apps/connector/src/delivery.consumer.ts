@@ -3,6 +3,7 @@ import { deadLetterTopicOf, deliveryHeaders, retryTopicOf, topicFamilies } from 
 import type { Settlement } from '@tributary/domain';
 import { type Attempt, type ConsumeOptions, Consumes, type IncomingRecord } from '@tributary/kafka';
 import { ConnectorStage } from '@tributary/pipeline';
+import { connectorAccess } from './access.js';
 import { type ConnectorScope, SCOPE } from './tokens.js';
 
 @Controller()
@@ -13,9 +14,9 @@ export class DeliveryConsumer {
   ) {}
 
   @Consumes<DeliveryConsumer>(
-    ({ scope }) => [deliveryTopic(scope), retryTopicOf(deliveryTopic(scope))],
+    ({ scope }) => accessOf(scope).consumes,
     ({ stage, scope }) => ({
-      group: `connector-${scope.destination.slug}`,
+      group: accessOf(scope).group,
       lane: laneOf,
       concurrency: scope.concurrency,
       gateScope: (record) => scope.scopes.scopeOf(record),
@@ -29,6 +30,8 @@ export class DeliveryConsumer {
     return this.stage.handle(record, attempt);
   }
 }
+
+const accessOf = ({ destination }: Pick<ConnectorScope, 'destination'>) => connectorAccess(destination.slug);
 
 const deliveryTopic = ({ destination }: Pick<ConnectorScope, 'destination'>) =>
   topicFamilies.delivery(destination.slug);

@@ -4,6 +4,7 @@ import type { KafkaRuntimeServer } from '@tributary/kafka';
 import { ConnectionGates, DeliveryScopes, realSurroundings, Suspender, SuspensionEnds } from '@tributary/pipeline';
 import { destinationDefinitions } from '@tributary/registry/destinations';
 import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tributary/runtime';
+import { connectorAccess } from './access.js';
 import { concurrencyOf, limitsFor } from './connection-limits.js';
 import { ConnectorModule } from './connector.module.js';
 import { deliveryObserver, observeConnections } from './connector-metrics.js';
@@ -27,6 +28,7 @@ await runService({
     const platform = connectPlatform({
       ...context,
       name: `connector-${destination.slug}`,
+      access: connectorAccess(destination.slug),
       // The next owner of a partition waits that long for appends of the one before; none may come later.
       ...(settings.orderedRetries && { produceDeadlineMs: appendTimeoutMs }),
     });

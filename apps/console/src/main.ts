@@ -4,6 +4,7 @@ import { AuditApi, AuditReader } from '@tributary/operations/audit';
 import { Database, LedgerView, openDataKeys, PersonalReader, subjectIndexOf } from '@tributary/persistence';
 import { RequestBudget } from '@tributary/pipeline';
 import { connectPlatform, type Health, nestLogger, runService, serverErrors } from '@tributary/runtime';
+import { consoleAccess } from './access.js';
 import { ConsoleModule } from './console.module.js';
 import { addRoutes } from './http-server.js';
 import { consoleSettings } from './settings.js';
@@ -17,7 +18,8 @@ await runService({
   settings: consoleSettings,
   start: async (context) => {
     const { settings, logger, metrics } = context;
-    const platform = connectPlatform(context);
+    // Who waits for an answer waits for its record too, and not for long.
+    const platform = connectPlatform({ ...context, access: consoleAccess, produceDeadlineMs: 5_000 });
     const followed = await platform.followTables(['apiKeys']);
     const { apiKeys } = followed.tables;
     const applicationName = 'tributary-console';
@@ -47,7 +49,13 @@ await runService({
     });
     const budget = new RequestBudget(settings.keyRate, Date.now);
     const app = await NestFactory.create<NestFastifyApplication>(
-      ConsoleModule.with({ apiKeyOf: (id) => apiKeys.get(id), reader, budget }),
+      ConsoleModule.with({
+        apiKeyOf: (id) => apiKeys.get(id),
+        reader,
+        budget,
+        tell: (record) => platform.audit.write(record),
+        nowMs: Date.now,
+      }),
       new FastifyAdapter({ bodyLimit: largestBodyBytes, requestTimeout: 30_000, ...serverErrors }),
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );

@@ -27,7 +27,7 @@ export function startWatching(
   const rounds: Rounds[] = [];
   if (settings.proofSeconds > 0) {
     const watch = new ProofWatch({
-      prove: (from) => proofOf(admin, database, from),
+      prove: (from) => proofOf({ platform, admin, database }, from),
       windowMs: settings.proofMinutes * 60_000,
       nowMs: Date.now,
       logger,

@@ -5,6 +5,7 @@ import { ConnectionDirectory } from '@tributary/control';
 import { PublishReceiver, RejectionLog, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
 import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, type Health, nestLogger, openSecrets, runService, serverErrors } from '@tributary/runtime';
+import { ingressAccess } from './access.js';
 import { addRoutes } from './http-server.js';
 import { IngressModule } from './ingress.module.js';
 import { ingressSettings } from './settings.js';
@@ -17,7 +18,12 @@ await runService({
   settings: ingressSettings,
   start: async (context) => {
     const { settings, logger, metrics, actor } = context;
-    const platform = connectPlatform({ ...context, produceDeadlineMs: settings.produceDeadlineMs, produceSpacingMs });
+    const platform = connectPlatform({
+      ...context,
+      access: ingressAccess,
+      produceDeadlineMs: settings.produceDeadlineMs,
+      produceSpacingMs,
+    });
     const secrets = openSecrets(settings.kekFile);
     const followed = await platform.followTables(['connections', 'apiKeys']);
     const { connections, apiKeys } = followed.tables;

@@ -2,6 +2,7 @@ import { type Claim, type ClaimVerdict, Database, Inbox } from '@tributary/persi
 import { ClaimBatcher, RetentionCleaner, realSurroundings } from '@tributary/pipeline';
 import { sourceDefinitions } from '@tributary/registry/sources';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
+import { normalizerAccess } from './access.js';
 import { NormalizerModule } from './normalizer.module.js';
 import { normalizerSettings } from './settings.js';
 
@@ -10,7 +11,7 @@ await runService({
   settings: normalizerSettings,
   start: async (context) => {
     const { settings, logger, metrics, actor } = context;
-    const platform = connectPlatform(context);
+    const platform = connectPlatform({ ...context, access: normalizerAccess });
     const followed = await platform.followTables(['connections']);
     const database = new Database({
       url: settings.databaseUrl,

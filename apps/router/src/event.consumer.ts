@@ -1,12 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
-import { deadLetterTopicOf, domains, retryTopicOf, topicFamilies } from '@tributary/contracts';
+import { deadLetterTopicOf } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
 import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { RouterStage } from '@tributary/pipeline';
+import { eventTopics, routerAccess } from './access.js';
 import { CONCURRENCY } from './tokens.js';
 
-const group = 'router';
-const eventTopics = domains.map(topicFamilies.events);
+const { group } = routerAccess;
 
 /** Canonical events of every domain, and those that an operator sent through again. */
 @Controller()
@@ -16,16 +16,13 @@ export class EventConsumer {
     @Inject(CONCURRENCY) readonly concurrency: number,
   ) {}
 
-  @Consumes<EventConsumer>(
-    eventTopics.flatMap((topic) => [topic, retryTopicOf(topic, group)]),
-    ({ stage, concurrency }) => ({
-      group,
-      fetchSpacing: relaxedFetchSpacing,
-      concurrency,
-      deadLetterTopic: deadLetterTopicFor,
-      onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
-    }),
-  )
+  @Consumes<EventConsumer>(routerAccess.consumes, ({ stage, concurrency }) => ({
+    group,
+    fetchSpacing: relaxedFetchSpacing,
+    concurrency,
+    deadLetterTopic: deadLetterTopicFor,
+    onDeadLetter: (record, failure) => stage.recordDeath(record, failure),
+  }))
   handle(record: IncomingRecord): Promise<Settlement> {
     return this.stage.handle(record);
   }

@@ -2,6 +2,7 @@ import { SubscriptionIndex } from '@tributary/control';
 import { realSurroundings } from '@tributary/pipeline';
 import { destinationSlugs } from '@tributary/registry/topics';
 import { connectPlatform, runService, startConsumerApp } from '@tributary/runtime';
+import { routerAccess } from './access.js';
 import { RouterModule } from './router.module.js';
 import { routerSettings } from './settings.js';
 
@@ -10,7 +11,7 @@ await runService({
   settings: routerSettings,
   start: async (context) => {
     const { settings, logger, metrics, actor } = context;
-    const platform = connectPlatform(context);
+    const platform = connectPlatform({ ...context, access: routerAccess });
     const followed = await platform.followTables(['connections', 'subscriptions']);
     const { connections, subscriptions } = followed.tables;
     const index = new SubscriptionIndex((id) => {

@@ -1,3 +1,4 @@
+export * from './access.js';
 export * from './avro.js';
 export * from './catalogue.js';
 export * from './domains.js';

@@ -10,6 +10,7 @@ import {
 import { Database, Ledger, LedgerTrees, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tamper } from '../../persistence/src/testing/tamper.js';
 import { TreeKeeper } from './tree-keeper.js';
 
 const held = withDatabase();
@@ -165,7 +166,7 @@ describe('the tree keeper', () => {
     [
       'an edited row and everything above it',
       async () => {
-        await database.query("UPDATE ledger.audit_record SET leaf_hash = sha256('x') WHERE audit_offset = 3");
+        await tamper(database, "UPDATE ledger.audit_record SET leaf_hash = sha256('x') WHERE audit_offset = 3");
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'the ledger was rewritten',
@@ -173,7 +174,7 @@ describe('the tree keeper', () => {
     [
       'a ledger that was set back',
       async () => {
-        await database.query('DELETE FROM ledger.audit_record WHERE audit_offset >= 400');
+        await tamper(database, 'DELETE FROM ledger.audit_record WHERE audit_offset >= 400');
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'the ledger was set back',
@@ -181,7 +182,7 @@ describe('the tree keeper', () => {
     [
       'a tree that begins elsewhere',
       async () => {
-        await database.query('DELETE FROM ledger.audit_record WHERE audit_offset < 5');
+        await tamper(database, 'DELETE FROM ledger.audit_record WHERE audit_offset < 5');
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'it is the tree acme.example/ledger/0/5',

@@ -1,7 +1,8 @@
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { KafkaRuntimeServer } from '@tributary/kafka';
+import type { TopicAccess } from '@tributary/contracts';
+import { type ExpectedSubscription, KafkaRuntimeServer } from '@tributary/kafka';
 import { allTopics } from '@tributary/registry/topics';
 import { nestLogger } from './nest-logger.js';
 import type { Platform } from './platform.js';
@@ -31,6 +32,7 @@ export async function startConsumerApp(
     onFatal,
     stopDeadlineMs: settings.shutdownMs,
     catalogue: allTopics(),
+    ...(platform.access && { expected: expectedOf(platform.access) }),
   });
   onServer?.(server);
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(module, {
@@ -50,3 +52,7 @@ export async function startConsumerApp(
     },
   };
 }
+
+/** What it may consume it must: a topic that is declared and not read would fill without anybody noticing. */
+const expectedOf = ({ group, consumes }: TopicAccess): ExpectedSubscription[] =>
+  group === undefined ? [] : consumes.map((topic) => ({ group, topic }));

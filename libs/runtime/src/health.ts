@@ -19,6 +19,9 @@ export interface HealthSources {
   readonly snapshot?: () => RuntimeSnapshot[];
 }
 
+/** Where the operational endpoints are; probes and scrapes of a deployment are made from this. */
+export const healthPaths = { live: '/health/live', ready: '/health/ready', metrics: '/metrics' } as const;
+
 /** Answers of the operational endpoints, whatever server carries them. */
 export class Health {
   private stopping = false;
@@ -38,11 +41,11 @@ export class Health {
     switch (path) {
       case '/state':
         return this.state(query);
-      case '/health/live':
+      case healthPaths.live:
         return json(200, { status: 'live' });
-      case '/health/ready':
+      case healthPaths.ready:
         return this.readiness();
-      case '/metrics':
+      case healthPaths.metrics:
         return { status: 200, contentType: 'text/plain; version=0.0.4', body: await this.sources.metrics.scrape() };
       case '/debug/runtime':
         return this.sources.snapshot ? json(200, this.sources.snapshot()) : undefined;

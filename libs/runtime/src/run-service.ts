@@ -123,6 +123,9 @@ function exitAfterLog(logger: Logger, error: Error, event: string): never {
 
 type Stop = (deadlineMs: number) => Promise<void>;
 
+/** After SHUTDOWN_MS, for closing connections; then the process ends whatever hangs. */
+export const stopMarginMs = 5_000;
+
 class Lifecycle {
   private stop: Stop = async () => undefined;
   private stopping = false;
@@ -163,7 +166,7 @@ class Lifecycle {
     const limit = setTimeout(() => {
       this.logger.error({ shutdownMs: this.shutdownMs }, 'service.stop-timed-out');
       process.exit(1);
-    }, this.shutdownMs + 5_000);
+    }, this.shutdownMs + stopMarginMs);
     try {
       await this.stop(this.shutdownMs);
     } catch (error) {

@@ -1,14 +1,19 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { optionalLedgerKeySettings, readSettings } from '@tributary/config';
 import { encodedTopics } from '@tributary/operations';
 import { defaultKeysUrl, migrate, pendingMigrations, prepareKeyDatabase } from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 import type { Command } from 'commander';
-import { acting, confirm, print } from '../run.js';
+import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
 
 interface YesOption {
   readonly yes?: boolean;
+}
+
+interface WaitOptions {
+  readonly seconds: string;
 }
 
 interface TopicOptions extends YesOption {
@@ -62,6 +67,11 @@ export function addClusterCommands(program: Command): void {
       .option('--yes', 'do not ask')
       .action(acting(program, (session, options: YesOption) => databaseCommand(session, name === 'migrate', options)));
   }
+  database
+    .command('wait')
+    .description('wait until no migration is missing; for pods that start while it runs')
+    .option('--seconds <n>', 'at most; then it exits with 1', '600')
+    .action(acting(program, (session, options: WaitOptions) => waitForTables(session, options)));
 }
 
 async function topicsCommand(session: Session, options: TopicOptions, apply: boolean): Promise<void> {
@@ -100,4 +110,22 @@ async function databaseCommand(session: Session, run: boolean, { yes }: YesOptio
   await confirm('run them?', yes);
   const ran = await migrate(session.databaseUrl);
   print(`${ran.length} migrations ran`);
+}
+
+const lookEveryMs = 1_000;
+
+async function waitForTables({ databaseUrl }: Session, { seconds }: WaitOptions): Promise<void> {
+  if (!/^[1-9]\d{0,5}$/.test(seconds)) throw new CommandFailure(`--seconds is ${seconds}; give a whole number from 1`);
+  const deadline = Date.now() + Number(seconds) * 1_000;
+  for (;;) {
+    const missing = await pendingMigrations(databaseUrl).catch((error: Error) => error);
+    if (!(missing instanceof Error) && missing.length === 0) return print('all tables are there');
+    if (Date.now() + lookEveryMs > deadline) throw new CommandFailure(stillMissing(missing, seconds));
+    await pause(lookEveryMs);
+  }
+}
+
+function stillMissing(missing: readonly string[] | Error, seconds: string): string {
+  const why = missing instanceof Error ? missing.message : `${missing.join(', ')} did not run`;
+  return `after ${seconds} s the tables are not there: ${why}; run "tributary database migrate"`;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { followerGroupPrefix } from '@tributary/contracts';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep, systemClock } from '../connection/clock.js';
@@ -45,7 +46,7 @@ export class CompactedTopicReader {
       this.becomeReady = resolve;
     });
     this.consumer = options.client.newConsumer({
-      groupId: `${options.topic}.reader.${randomUUID()}`,
+      groupId: `${followerGroupPrefix({ name: options.topic })}${randomUUID()}`,
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: heartbeatIntervalMs,
       maxWaitTimeInMs: maxWaitMs,

@@ -65,3 +65,15 @@ export class ProducerClosed extends PlatformError {
     super(`the producer is closed: a record for ${topic} was not acknowledged`);
   }
 }
+
+/** The process writes a topic that its access does not name: in a cluster that checks rights it would be refused there. */
+export class UndeclaredTopic extends PlatformError {
+  readonly code = 'UNDECLARED_TOPIC';
+  readonly retryable = false;
+
+  constructor(readonly topic: string) {
+    super(
+      `this process may not write ${topic}: add the topic to "writes" in the access.ts of the app, or do not write it`,
+    );
+  }
+}

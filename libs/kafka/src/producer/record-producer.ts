@@ -12,6 +12,7 @@ import {
   ProducerClosed,
   ProducerQueueFull,
   RecordRefused,
+  UndeclaredTopic,
   UnknownTopic,
 } from './producer-errors.js';
 import { classifySendFailure } from './send-failure.js';
@@ -31,6 +32,8 @@ export interface RecordProducerOptions {
   readonly maxBatchBytes?: number;
   /** Requests that carry little start so far apart. Default 0: the next starts when the one before is answered. */
   readonly spacingMs?: number;
+  /** Names of the only topics that may be written; absent: any. */
+  readonly mayWrite?: ReadonlySet<string>;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** For metrics: called after each request, so it must be quick and must not throw. */
@@ -70,6 +73,7 @@ const longestPauseMs = 500;
  */
 export class RecordProducer {
   private readonly options: typeof defaults;
+  private readonly mayWrite: ReadonlySet<string> | undefined;
   private readonly logger: Logger;
   private readonly clock: Clock;
   private readonly connection: ProducerConnection;
@@ -90,9 +94,10 @@ export class RecordProducer {
   private readonly onRequest: RecordProducerOptions['onRequest'];
 
   constructor(client: KafkaClient, options: RecordProducerOptions = {}) {
-    const { logger, clock, onRequest, ...limits } = options;
+    const { logger, clock, mayWrite, onRequest, ...limits } = options;
     this.onRequest = onRequest;
     this.options = { ...defaults, ...limits };
+    this.mayWrite = mayWrite;
     this.logger = logger ?? client.logger;
     this.clock = clock ?? systemClock;
     this.spacing = new RequestSpacing(this.clock, spacingOfSmall(this.options.spacingMs, fewRecords));
@@ -117,7 +122,7 @@ export class RecordProducer {
 
   /**
    * @returns where the record is, once all replicas have it.
-   * @throws ProducerQueueFull at once, ProduceDeadlineExceeded, UnknownTopic, RecordRefused, ProducerClosed.
+   * @throws ProducerQueueFull and UndeclaredTopic at once, ProduceDeadlineExceeded, UnknownTopic, RecordRefused, ProducerClosed.
    */
   send(record: OutgoingRecord): Promise<RecordPosition> {
     const traced = traceSend(record);
@@ -160,6 +165,7 @@ export class RecordProducer {
 
   private enqueue(record: OutgoingRecord): Promise<RecordPosition> {
     if (this.closing) return Promise.reject(new ProducerClosed(record.topic));
+    if (this.mayWrite?.has(record.topic) === false) return Promise.reject(new UndeclaredTopic(record.topic));
     if (this.layouts.isMissing(record.topic, this.clock.now())) return Promise.reject(new UnknownTopic(record.topic));
     const bytes = sizeOf(record);
     const { maxQueuedRecords, maxQueuedBytes, deadlineMs } = this.options;

@@ -15,6 +15,10 @@ function scraped(watch: { observe(metrics: Pick<Metrics, 'observe'>): void }) {
 const report = (over: Partial<ProofReport> = {}): ProofReport => ({
   from: null,
   to: null,
+  tenant: null,
+  event: null,
+  open: [],
+  moreOpen: 0,
   sources: [],
   domains: [],
   destinations: [],

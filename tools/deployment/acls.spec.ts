@@ -1,0 +1,45 @@
+import { catalogue, topicFamilies, topics } from '@tributary/contracts';
+import { describe, expect, it } from 'vitest';
+import { aclsOf, autoscalerAcls, setupAcls } from './acls.js';
+
+const raw = topicFamilies.raw('acme');
+const access = { group: 'normalizer', consumes: [raw], follows: [topics.connections], writes: [raw, topics.audit] };
+
+describe('the rights of a service', () => {
+  it('are those of what it declares, and no others', () => {
+    const literal = { patternType: 'literal' };
+    expect(aclsOf(access)).toEqual([
+      { type: 'topic', name: 'raw.acme.v1', ...literal, operations: ['Describe', 'Read', 'Write'] },
+      { type: 'topic', name: 'control.connections.v1', ...literal, operations: ['Describe', 'Read'] },
+      { type: 'topic', name: 'audit.records.v1', ...literal, operations: ['Describe', 'Write'] },
+      { type: 'group', name: 'normalizer', ...literal, operations: ['Describe', 'Read'] },
+      {
+        type: 'group',
+        name: 'control.connections.v1.reader.',
+        patternType: 'prefix',
+        operations: ['Describe', 'Read'],
+      },
+    ]);
+  });
+
+  it('are none of a group where nothing is consumed', () => {
+    expect(aclsOf({ consumes: [], follows: [], writes: [topics.audit] }).map(({ type }) => type)).toEqual(['topic']);
+  });
+});
+
+it('who sets up may create every topic and write the configuration, and read no event', () => {
+  const all = catalogue({ sources: ['acme'], destinations: ['slack'] });
+  const acls = setupAcls(all);
+  const of = (name: string) => acls.find((one) => one.type === 'topic' && one.name === name)?.operations ?? [];
+  for (const { name } of all) expect(of(name)).toContain('Create');
+  expect(of('control.connections.v1')).toEqual(['Create', 'Describe', 'DescribeConfigs', 'Read', 'Write']);
+  expect(of('raw.acme.v1')).toEqual(['Create', 'Describe', 'DescribeConfigs']);
+});
+
+it('the autoscaler reads nothing', () => {
+  const acls = autoscalerAcls([access, { consumes: [], follows: [], writes: [] }]);
+  expect(acls.map(({ name, operations }) => [name, operations])).toEqual([
+    ['raw.acme.v1', ['Describe']],
+    ['normalizer', ['Describe']],
+  ]);
+});
