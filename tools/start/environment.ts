@@ -72,7 +72,7 @@ async function startServices(stack: LocalStack, options: EnvironmentOptions): Pr
     untilGroupsWork(platform),
     prepareCluster({
       admin,
-      registryUrl: stack.registry.url,
+      registry: { registryUrl: stack.registry.url },
       databaseUrl: stack.postgres.url,
       partitions: options.partitions,
     }),
