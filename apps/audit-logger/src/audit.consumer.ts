@@ -23,7 +23,7 @@ export class AuditConsumer {
     gatherBytes,
     fetchSpacing: relaxedFetchSpacing,
     concurrency,
-    batches: { maxRecords: 100 },
+    batches: { maxRecords: 250 },
     deadLetterTopic: deadLetterTopicOf(topics.audit),
   }))
   handle(records: readonly IncomingRecord[]): Promise<ReadonlyMap<number, Failure>> {

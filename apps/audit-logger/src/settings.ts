@@ -6,8 +6,8 @@ export const auditLoggerSettings = {
   ...kekSettings,
   concurrency: integer(
     'CONCURRENCY',
-    'Batches of up to 100 audit records that are worked on at the same time; up to 2,000 records go into one transaction.',
-    60,
+    'Batches of up to 250 audit records that are worked on at the same time; up to 2,000 records go into one transaction.',
+    24,
     1,
   ),
   auditLogName: text(
