@@ -16,7 +16,8 @@ await runService({
     const database = new Database({
       url: settings.databaseUrl,
       applicationName: 'tributary-audit-logger',
-      maxConnections: 2,
+      // Two transactions at once, and what keeps the trees and the months.
+      maxConnections: 4,
       onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
     });
     const held = openDataKeys({
@@ -35,7 +36,7 @@ await runService({
       {
         codec: platform.codec,
         prepare: (entries) => ledger.prepareRows(entries),
-        write: (batch) => ledger.writePrepared(batch as PreparedBatch),
+        write: (batches) => ledger.writePrepared(batches as readonly PreparedBatch[]),
         onWritten: (rows) => metrics.add('ledger.rows', rows),
       },
       settings.concurrency,

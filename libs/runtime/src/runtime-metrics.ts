@@ -9,8 +9,8 @@ export function observerFor(metrics: Metrics): RuntimeObserver {
       if (isRepeat) metrics.add('attempts.repeated', 1, { group });
       if (delay) metrics.record('delay.error', delay.errorMs / 1000, { group, kind: delay.kind });
     },
-    attempted: ({ group, topic, settlement, durationMs }) => {
-      metrics.add('records.settled', 1, { group, topic, settlement });
+    attempted: ({ group, topic, records, settlement, durationMs }) => {
+      metrics.add('records.settled', records, { group, topic, settlement });
       metrics.record('messaging.process.duration', durationMs / 1000, { group, topic });
     },
     committed: ({ group }) => metrics.add('commits', 1, { group, result: 'acknowledged' }),

@@ -150,11 +150,12 @@ export const copiedColumns: readonly string[] = [...names, 'subject_index', 'per
 const written = names.map((name) => [name, writers[hashedColumns[name]]] as const);
 
 /** @throws RangeError for a number that its column cannot hold. */
-export function writeRow(to: CopyBuffer, { row, columns, leafHash: leaf }: PreparedRow, isRepeat: boolean): void {
+export function writeRow(to: CopyBuffer, { row, columns, leafHash: leaf }: PreparedRow): void {
   to.row(copiedColumns.length);
   for (const [name, write] of written) write(to, row[name] as Json);
   to.data(columns?.subjectIndex ?? null);
   to.data(columns?.personal ?? null);
   to.data(leaf);
-  to.flag(isRepeat);
+  // The last byte: whether it is a repeat is known only when it is written.
+  to.flag(false);
 }
