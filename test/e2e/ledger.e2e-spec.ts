@@ -179,9 +179,10 @@ describe('months of the ledger', () => {
     ]);
     await eventually(
       async () => {
-        const rows = await system.query(`SELECT 1 FROM ledger.fact WHERE action = 'retired' AND entity = $1`, [
-          'ledger-month:2019-03',
-        ]);
+        const rows = await system.query(
+          `SELECT 1 FROM ledger.fact WHERE action = 'retired' AND details ->> 'retired' = $1`,
+          ['ledger-month:2019-03'],
+        );
         expect(rows).toHaveLength(1);
       },
       { timeoutMs: patienceMs, what: 'the audit record' },

@@ -6,6 +6,7 @@ import type { IncomingRecord } from '@tributary/kafka';
 import { eventually } from '@tributary/testing';
 import { sendWebhooks } from '@tributary/vendor-simulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tamper } from '../../libs/persistence/src/testing/tamper.js';
 import { demoIntegrations } from '../../tools/start/demo.js';
 import { servicePlans, untilReady } from '../../tools/start/services.js';
 import { OtlpReceiver, type ReceivedSpan } from './testing/otlp-receiver.js';
@@ -154,10 +155,10 @@ describe('the proof', () => {
     await system.expectProofCloses();
     const wanted = `event_id = '${id}' AND action = '${action}'`;
     await system.query(`CREATE TABLE planted AS SELECT * FROM ledger.audit_record WHERE ${wanted}`);
-    await system.query(`DELETE FROM ledger.audit_record WHERE ${wanted}`);
+    await tamper(system.environment.database, `DELETE FROM ledger.audit_record WHERE ${wanted}`);
     try {
       const [row] = await system.query<Record<string, string>>('SELECT * FROM planted');
-      const result = await system.tributary('prove', '--wait', '20');
+      const result = await system.tributary('prove', '--full', '--wait', '20');
       expectFails(result, /✗ the proof does not close/);
       expect(result.stdout).toContain(
         `audit.records.v1 partition ${row?.audit_partition} offset ${row?.audit_offset}:`,

@@ -8,7 +8,7 @@ import {
 } from '@tributary/config';
 import { SchemaAdmin, TopicAdmin } from '@tributary/kafka';
 import { Database, type OpenDataKeys, openDataKeys, PersonalReader } from '@tributary/persistence';
-import { connectPlatform, openSecrets, type Platform } from '@tributary/runtime';
+import { connectPlatform, openSecrets, type Platform, registryOptions } from '@tributary/runtime';
 import { createLogger, type Logger } from '@tributary/telemetry';
 
 /** Connections of one command, opened when first asked for and closed at its end. */
@@ -53,7 +53,7 @@ export class Session {
   }
 
   get schemas(): SchemaAdmin {
-    return new SchemaAdmin({ registryUrl: readSettings(platformSettings).registryUrl });
+    return new SchemaAdmin(registryOptions(readSettings(platformSettings)));
   }
 
   get databaseUrl(): string {

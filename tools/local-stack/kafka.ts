@@ -7,6 +7,13 @@ import { Kafka, logLevel } from 'kafkajs';
 import { LocalStackError } from './errors.js';
 import { describeExit, tailOf, waitUntilHealthy } from './health.js';
 import { loopback, onFreePorts } from './ports.js';
+import {
+  addressesOf,
+  type KafkaSecurity,
+  type SecuredAddresses,
+  scramArguments,
+  securedProperties,
+} from './secured-listeners.js';
 import type { ProcessSpec, SupervisedProcess, Supervisor } from './supervisor.js';
 
 export interface KafkaOptions {
@@ -17,27 +24,33 @@ export interface KafkaOptions {
   readonly dataFolder: string;
   readonly logFile: string;
   readonly port: number | undefined;
+  /** Absent: everybody on this machine may do anything. */
+  readonly security?: KafkaSecurity | undefined;
 }
 
 export interface RunningKafka {
   readonly process: SupervisedProcess;
   readonly brokers: string[];
+  readonly secured?: SecuredAddresses;
 }
 
 interface Addresses {
   readonly brokerPort: number;
   readonly controllerPort: number;
   readonly dataFolder: string;
+  readonly secured?: ReturnType<typeof securedProperties> | undefined;
 }
 
 /** One node that is broker and controller, reachable from this machine only. */
-export function serverProperties({ brokerPort, controllerPort, dataFolder }: Addresses): string {
+export function serverProperties({ brokerPort, controllerPort, dataFolder, secured }: Addresses): string {
+  const plain = `PLAINTEXT://${loopback}:${brokerPort}`;
+  const reachable = [plain, ...(secured?.listeners ?? [])];
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@${loopback}:${controllerPort}`,
-    listeners: `PLAINTEXT://${loopback}:${brokerPort},CONTROLLER://${loopback}:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${loopback}:${brokerPort}`,
+    listeners: [...reachable, `CONTROLLER://${loopback}:${controllerPort}`].join(','),
+    'advertised.listeners': reachable.join(','),
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
     'log.dirs': dataFolder,
@@ -50,6 +63,7 @@ export function serverProperties({ brokerPort, controllerPort, dataFolder }: Add
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
+    ...secured?.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${escapeValue(value)}`);
   return `${lines.join('\n')}\n`;
@@ -62,9 +76,12 @@ function escapeValue(value: string): string {
 }
 
 export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
-  const { dataFolder, logFile } = options;
-  return onFreePorts([options.port, undefined], async ([brokerPort, controllerPort]) => {
-    const addresses = { brokerPort: brokerPort!, controllerPort: controllerPort!, dataFolder };
+  const { dataFolder, logFile, security } = options;
+  const wanted = [options.port, undefined, ...(security ? [undefined, undefined] : [])];
+  return onFreePorts(wanted, async ([brokerPort, controllerPort, scram, mtls]) => {
+    const ports = { scram: scram ?? 0, mtls: mtls ?? 0 };
+    const secured = security && securedProperties(security, ports);
+    const addresses = { brokerPort: brokerPort!, controllerPort: controllerPort!, dataFolder, secured };
     const configFile = `${dataFolder}.properties`;
     await mkdir(dataFolder, { recursive: true });
     await writeFile(configFile, serverProperties(addresses));
@@ -72,7 +89,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     const process = await options.supervisor.spawn(broker(options, configFile));
     const address = `${loopback}:${brokerPort}`;
     await waitUntilHealthy({ process, logFile, deadlineMs: 90_000, probe: () => requireOwn(address, dataFolder) });
-    return { process, brokers: [address] };
+    return { process, brokers: [address], ...(security && { secured: addressesOf(ports) }) };
   });
 }
 
@@ -92,10 +109,11 @@ function broker(options: KafkaOptions, configFile: string): ProcessSpec {
 }
 
 async function format(options: KafkaOptions, configFile: string): Promise<void> {
-  const { supervisor, java, dataFolder, logFile } = options;
+  const { supervisor, java, dataFolder, logFile, security } = options;
   if (existsSync(join(dataFolder, 'meta.properties'))) return;
   const clusterId = newClusterId();
-  const args = ['format', '--cluster-id', clusterId, '--config', configFile, '--ignore-formatted'];
+  const users = security ? scramArguments(security) : [];
+  const args = ['format', '--cluster-id', clusterId, '--config', configFile, '--ignore-formatted', ...users];
   const tool = await supervisor.spawn({
     name: 'kafka-format',
     command: java,

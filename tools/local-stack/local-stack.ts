@@ -15,7 +15,7 @@ import { chooseRegistryLine, type RegistryLine } from './registry-line.js';
 import { type SupervisedProcess, Supervisor } from './supervisor.js';
 
 export interface LocalStack {
-  readonly kafka: { readonly brokers: string[] };
+  readonly kafka: Pick<RunningKafka, 'brokers' | 'secured'>;
   /** The Confluent-compatible API. */
   readonly registry: { readonly url: string };
   readonly postgres: { readonly url: string };
@@ -155,6 +155,7 @@ async function kafka({ settings, supervisor }: Start, java: string, artifacts: J
       dataFolder: dataFolderOf(settings.dataDir, 'kafka'),
       logFile: freshLog(settings, 'kafka'),
       port: settings.ports.kafka,
+      security: settings.kafkaSecurity,
     }),
   );
 }
@@ -196,7 +197,8 @@ function assemble({ settings, supervisor }: Start, parts: Parts): LocalStack {
   let isStopping = false;
   return {
     get kafka() {
-      return { brokers: partOf('kafka').brokers };
+      const { brokers, secured } = partOf('kafka');
+      return { brokers, ...(secured && { secured }) };
     },
     get registry() {
       return { url: partOf('registry').url };

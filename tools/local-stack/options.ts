@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalStackError } from './errors.js';
 import { parsePort } from './ports.js';
+import type { KafkaSecurity } from './secured-listeners.js';
 
 export type StackPart = 'postgres' | 'kafka' | 'registry';
 export const stackParts = ['postgres', 'kafka', 'registry'] as const satisfies readonly StackPart[];
@@ -16,6 +17,8 @@ export interface LocalStackOptions {
   readonly ports?: Partial<Record<StackPart, number>>;
   /** Default all. The registry brings PostgreSQL with it. */
   readonly parts?: readonly StackPart[];
+  /** Kafka asks who one is, on two listeners more. */
+  readonly kafkaSecurity?: KafkaSecurity;
   /** One line per thing worth telling a person who waits. */
   onProgress?(line: string): void;
   /** Default `process.env`. */
@@ -28,6 +31,7 @@ export interface StackSettings {
   readonly ports: Partial<Record<StackPart, number>>;
   readonly parts: ReadonlySet<StackPart>;
   readonly jvmFlags: { readonly kafka: readonly string[]; readonly registry: readonly string[] };
+  readonly kafkaSecurity: KafkaSecurity | undefined;
   readonly env: NodeJS.ProcessEnv;
   onProgress(line: string): void;
 }
@@ -54,6 +58,7 @@ export function settingsOf(options: LocalStackOptions): StackSettings {
       kafka: words(env.TRIBUTARY_KAFKA_JVM_FLAGS ?? `${smallJvm} -Xmx512m`),
       registry: words(env.TRIBUTARY_REGISTRY_JVM_FLAGS ?? `${smallJvm} -Xmx384m`),
     },
+    kafkaSecurity: options.kafkaSecurity,
     env,
     onProgress: (line) => options.onProgress?.(line),
   };

@@ -96,10 +96,10 @@ export async function runDemo(environment: Environment, say: (line: string) => v
 
 /** Proves again and again until nothing waits any more, or the time is over. */
 export async function untilSettled(
-  { admin, database }: Pick<Environment, 'admin' | 'database'>,
+  world: Pick<Environment, 'platform' | 'admin' | 'database'>,
   deadline: number,
 ): Promise<ProofReport> {
-  const ports = proofPorts(admin, database, { waitMs: 20_000, from: null, to: null });
+  const ports = proofPorts(world, { waitMs: 20_000, from: null, to: null });
   const scope = {
     sources: [...registry.sources.keys()],
     destinations: [...registry.destinations.keys()],

@@ -8,6 +8,7 @@ import { consoleAccess } from './access.js';
 import { ConsoleModule } from './console.module.js';
 import { addRoutes } from './http-server.js';
 import { consoleSettings } from './settings.js';
+import { startWatching } from './watching.js';
 
 /** Questions come without a body. */
 const largestBodyBytes = 1_024;
@@ -17,7 +18,8 @@ await runService({
   settings: consoleSettings,
   start: async (context) => {
     const { settings, logger, metrics } = context;
-    const platform = connectPlatform({ ...context, access: consoleAccess });
+    // Who waits for an answer waits for its record too, and not for long.
+    const platform = connectPlatform({ ...context, access: consoleAccess, produceDeadlineMs: 5_000 });
     const followed = await platform.followTables(['apiKeys']);
     const { apiKeys } = followed.tables;
     const applicationName = 'tributary-console';
@@ -47,10 +49,17 @@ await runService({
     });
     const budget = new RequestBudget(settings.keyRate, Date.now);
     const app = await NestFactory.create<NestFastifyApplication>(
-      ConsoleModule.with({ apiKeyOf: (id) => apiKeys.get(id), reader, budget }),
+      ConsoleModule.with({
+        apiKeyOf: (id) => apiKeys.get(id),
+        reader,
+        budget,
+        tell: (record) => platform.audit.write(record),
+        nowMs: Date.now,
+      }),
       new FastifyAdapter({ bodyLimit: largestBodyBytes, requestTimeout: 30_000, ...serverErrors }),
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );
+    const stopWatching = startWatching(context, platform);
     return {
       whyNotReady: () => [],
       serveHealth: async (health: Health) => {
@@ -60,6 +69,7 @@ await runService({
       },
       stop: async () => {
         await app.close();
+        await stopWatching();
         await followed.close();
         await Promise.all([platform.close(), database.close(), held?.close()]);
       },

@@ -4,6 +4,16 @@ import { choice, fraction, integer, nonEmptyList, optionalChoice, optionalText, 
 export const platformSettings = {
   brokers: nonEmptyList('KAFKA_BROKERS', 'Kafka brokers, host:port, separated by commas.'),
   registryUrl: text('SCHEMA_REGISTRY_URL', 'Base address of the schema registry (Confluent API).'),
+  registryUsername: optionalText('SCHEMA_REGISTRY_USERNAME', 'User name for the schema registry; absent for none.'),
+  registryPassword: optionalText(
+    'SCHEMA_REGISTRY_PASSWORD',
+    'Password for the schema registry, or file:<path>, which is read again for every request.',
+    { secret: true },
+  ),
+  registryCaFile: optionalText(
+    'SCHEMA_REGISTRY_CA_FILE',
+    'Path of the CA (PEM) that the certificate of the schema registry is checked with; absent: those that Node knows.',
+  ),
   kafkaTls: text('KAFKA_TLS', 'off, on, or the path of a CA file.', { fallback: 'off' }),
   kafkaCertFile: optionalText(
     'KAFKA_TLS_CERT_FILE',
@@ -16,7 +26,11 @@ export const platformSettings = {
     ['plain', 'scram-sha-256', 'scram-sha-512'],
   ),
   kafkaUsername: optionalText('KAFKA_USERNAME', 'User name for SASL.'),
-  kafkaPassword: optionalText('KAFKA_PASSWORD', 'Password for SASL.', { secret: true }),
+  kafkaPassword: optionalText(
+    'KAFKA_PASSWORD',
+    'Password for SASL, or file:<path>, which is read again for every connection.',
+    { secret: true },
+  ),
   host: text('HOST', 'Address to listen on.', { fallback: '0.0.0.0' }),
   port: integer(
     'PORT',
@@ -74,5 +88,9 @@ export const optionalLedgerKeySettings = {
 } as const;
 
 export const databaseSettings = {
-  databaseUrl: text('DATABASE_URL', 'PostgreSQL, as postgres://user:password@host:port/database.', { secret: true }),
+  databaseUrl: text(
+    'DATABASE_URL',
+    'PostgreSQL, as postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=<path>, or file:<path> of a file that holds that; it and the certificates are read again for every connection.',
+    { secret: true },
+  ),
 } as const;

@@ -291,7 +291,10 @@ export interface OperatedFacts extends Who {
     | 'erased'
     | 'held'
     | 'released'
-    | 'retired';
+    | 'retired'
+    | 'retention-set'
+    | 'gap-accepted'
+    | 'read';
   /** `kind:id` of what was acted on. */
   readonly entity: string;
   readonly reason: string;
@@ -355,6 +358,25 @@ export function unreadableRecord({ origin, timestampMs, failure, payloadDigest }
     errorClass: failure.errorClass,
     errorCode: failure.code ?? null,
     payloadDigest,
+  };
+}
+
+export interface GapFacts extends Who {
+  /** The offset of the audit topic whose record is lost. */
+  readonly lost: Coordinates;
+}
+
+/** Stands in the ledger for an audit record that nobody has any more, once a person has said so: the tree goes on over it. */
+export function gapRecord(facts: GapFacts): AuditRecord {
+  const { topic, partition, offset } = facts.lost;
+  return {
+    ...empty,
+    ...whoFields(facts),
+    ...originFields(facts.lost),
+    auditId: digestOfParts(['ledger', 'gap-accepted', topic, String(partition), String(offset)]),
+    stage: 'operator',
+    action: 'gap-accepted',
+    outcome: 'lost',
   };
 }
 

@@ -1,5 +1,5 @@
 import type { TopicDefinition } from '@tributary/contracts';
-import { SchemaAdmin, type TopicAdmin } from '@tributary/kafka';
+import { type RegistryOptions, SchemaAdmin, type TopicAdmin } from '@tributary/kafka';
 import { defaultKeysUrl, migrate, prepareKeyDatabase } from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 
@@ -9,7 +9,7 @@ export const encodedTopics = (): TopicDefinition[] =>
 
 export interface Cluster {
   readonly admin: TopicAdmin;
-  readonly registryUrl: string;
+  readonly registry: RegistryOptions;
   readonly databaseUrl: string;
   /** Of each topic that the catalogue gives more than one, instead of the catalogue's number. */
   readonly partitions?: number | undefined;
@@ -19,8 +19,8 @@ export interface Cluster {
 
 /** Topics, schemas and tables of this build, as far as they are missing: what a new cluster needs before its first start. */
 export async function prepareCluster(cluster: Cluster): Promise<void> {
-  const { admin, registryUrl, databaseUrl, keysDatabaseUrl, partitions } = cluster;
-  const schemas = new SchemaAdmin({ registryUrl });
+  const { admin, registry, databaseUrl, keysDatabaseUrl, partitions } = cluster;
+  const schemas = new SchemaAdmin(registry);
   await Promise.all([
     admin.plan(allTopics(), partitions === undefined ? {} : { partitions }).then((plan) => admin.apply(plan)),
     schemas.plan(encodedTopics()).then((steps) => schemas.apply(steps)),

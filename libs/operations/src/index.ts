@@ -1,3 +1,4 @@
+export * from './accept-gap.js';
 export * from './cluster.js';
 export * from './consumer-groups.js';
 export { csvRow } from './csv.js';
@@ -17,4 +18,6 @@ export * from './ledger-export/verify-database.js';
 export * from './ledger-reader.js';
 export * from './proof-ports.js';
 export * from './redriven-record.js';
+export * from './retention.js';
 export * from './retirement.js';
+export { RetirementLog } from './retirement-log.js';

@@ -1,12 +1,12 @@
-import { operatedRecord } from '@tributary/domain';
+import { randomUUID } from 'node:crypto';
 import type { LedgerMonth, LedgerMonths, LegalHolds } from '@tributary/persistence';
-import type { AuditTrail } from '@tributary/pipeline';
 import type { Act } from './dead-letters.js';
+import { type RetirementLog } from './retirement-log.js';
 
 export interface RetirementPorts {
   readonly months: Pick<LedgerMonths, 'list' | 'isHeld' | 'detach'>;
   readonly holds: Pick<LegalHolds, 'list'>;
-  readonly audit: Pick<AuditTrail, 'write'>;
+  readonly log: Pick<RetirementLog, 'finish' | 'record'>;
   readonly nowMs: () => number;
   /** So many whole months are kept besides the present one. */
   readonly keepMonths: number;
@@ -50,20 +50,14 @@ export class Retirement {
   }
 
   /** @returns the tables that the months are in now. */
-  async run(plan: RetirablePlan, act: Act): Promise<string[]> {
+  async run(plan: RetirablePlan, { actor, reason }: Pick<Act, 'actor' | 'reason'>): Promise<string[]> {
+    await this.ports.log.finish();
     const tables: string[] = [];
     for (const { month } of plan.months) {
-      tables.push(await this.ports.months.detach(month));
-      await this.ports.audit.write(
-        operatedRecord({
-          action: 'retired',
-          entity: `ledger-month:${month}`,
-          reason: act.reason,
-          actor: act.actor,
-          occurredAtMs: this.ports.nowMs(),
-          identity: act.id,
-        }),
-      );
+      const act = { id: randomUUID(), what: `ledger-month:${month}`, actor, reason };
+      await this.ports.log.record(act, async () => {
+        tables.push(await this.ports.months.detach(month, act.id));
+      });
     }
     return tables;
   }

@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { addressNow } from './database-address.js';
 import { Ledger1700000000001 } from './migrations/1700000000001-ledger.js';
 import { Inbox1700000000002 } from './migrations/1700000000002-inbox.js';
 import { DeadLetterActs1700000000003 } from './migrations/1700000000003-dead-letter-acts.js';
@@ -6,12 +7,14 @@ import { DeliveryClaims1700000000004 } from './migrations/1700000000004-delivery
 import { LedgerFinal1700000000005 } from './migrations/1700000000005-ledger-final.js';
 import { LedgerReaders1700000000006 } from './migrations/1700000000006-ledger-readers.js';
 import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-trees.js';
+import { ProofMemory1700000000008 } from './migrations/1700000000008-proof-memory.js';
+import { LedgerRetention1700000000009 } from './migrations/1700000000009-ledger-retention.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
-    url,
+    url: addressNow(url),
     migrations: [
       Ledger1700000000001,
       Inbox1700000000002,
@@ -20,6 +23,8 @@ export function createDataSource(url: string): DataSource {
       LedgerFinal1700000000005,
       LedgerReaders1700000000006,
       LedgerTrees1700000000007,
+      ProofMemory1700000000008,
+      LedgerRetention1700000000009,
     ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',

@@ -1,8 +1,10 @@
 import { InfrastructureUnavailable } from '@tributary/domain';
 import pg from 'pg';
 import { CopyIn } from './copy-in.js';
+import { addressAt } from './database-address.js';
 
 export interface DatabaseOptions {
+  /** Or `file:<path>` of a file that holds it. */
   readonly url: string;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
@@ -26,7 +28,6 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     this.pool = new pg.Pool({
-      connectionString: options.url,
       application_name: options.applicationName,
       max: options.maxConnections,
       connectionTimeoutMillis: 3_000,
@@ -35,6 +36,8 @@ export class Database {
       query_timeout: 35_000,
       keepAlive: true,
     });
+    // The pool copies what it is given and hands the copy to each new connection: there the address is looked up again.
+    Object.defineProperty(this.pool.options, 'connectionString', { enumerable: true, get: addressAt(options.url) });
     this.pool.on('error', options.onIdleError);
   }
 

@@ -10,6 +10,7 @@ import {
 import { Database, Ledger, LedgerTrees, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tamper } from '../../persistence/src/testing/tamper.js';
 import { TreeKeeper } from './tree-keeper.js';
 
 const held = withDatabase();
@@ -69,6 +70,7 @@ function aKeeper({
   partitions = [0],
   low = 0,
   key = signing,
+  nowMs = () => january,
   former = [] as (typeof verifying)[],
 } = {}): World {
   const problems: string[] = [];
@@ -82,7 +84,7 @@ function aKeeper({
       lastNote: (partition) => published.findLast(({ tree }) => tree.partition === partition)?.note,
       keys: () => ({ signing: key, former }),
       publish: async (checkpoint) => void published.push(checkpoint),
-      nowMs: () => january,
+      nowMs,
       logger: {
         debug: () => undefined,
         info: () => undefined,
@@ -164,7 +166,7 @@ describe('the tree keeper', () => {
     [
       'an edited row and everything above it',
       async () => {
-        await database.query("UPDATE ledger.audit_record SET leaf_hash = sha256('x') WHERE audit_offset = 3");
+        await tamper(database, "UPDATE ledger.audit_record SET leaf_hash = sha256('x') WHERE audit_offset = 3");
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'the ledger was rewritten',
@@ -172,7 +174,7 @@ describe('the tree keeper', () => {
     [
       'a ledger that was set back',
       async () => {
-        await database.query('DELETE FROM ledger.audit_record WHERE audit_offset >= 400');
+        await tamper(database, 'DELETE FROM ledger.audit_record WHERE audit_offset >= 400');
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'the ledger was set back',
@@ -180,7 +182,7 @@ describe('the tree keeper', () => {
     [
       'a tree that begins elsewhere',
       async () => {
-        await database.query('DELETE FROM ledger.audit_record WHERE audit_offset < 5');
+        await tamper(database, 'DELETE FROM ledger.audit_record WHERE audit_offset < 5');
         await database.query('TRUNCATE ledger.tree, ledger.tree_node');
       },
       'it is the tree acme.example/ledger/0/5',
@@ -225,6 +227,25 @@ describe('the tree keeper', () => {
     await world.keeper.keep();
     expect(world.published).toEqual([forged]);
     expect(world.problems[0]).toContain('none of the given public keys');
+  });
+
+  it('says how long a tree is behind that cannot be kept, and 0 again when another has it', async () => {
+    let nowMs = january;
+    const partitions = [0, 1];
+    const { keeper } = aKeeper({ partitions, nowMs: () => nowMs });
+    await writeRows(0, 4, 0);
+    await writeRows(0, 2, 1);
+    await writeRows(3, 5, 1);
+    expect(keeper.longestUnkeptMs).toBe(0);
+    for (let round = 0; round < 5; round++) {
+      await keeper.keep();
+      nowMs += 10_000;
+    }
+    // A gap is nothing until it stays, so the first rounds passed.
+    expect(keeper.longestUnkeptMs).toBe(30_000);
+    partitions.pop();
+    await keeper.keep();
+    expect(keeper.longestUnkeptMs).toBe(0);
   });
 
   it('goes on with the other partitions when one is in trouble', async () => {

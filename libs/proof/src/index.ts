@@ -1,2 +1,11 @@
-export { type PartitionOffsets, type ProofPorts, prove } from './prove.js';
+export type {
+  Chain,
+  OffsetSpan,
+  PartitionOffsets,
+  ProofPorts,
+  ProofScope,
+  StandingRecord,
+  Surroundings,
+} from './ports.js';
+export { prove } from './prove.js';
 export * from './report.js';

@@ -1,109 +1,10 @@
-import type { Database } from '@tributary/persistence';
-
-export type Query = Database['query'];
+import { blockSize } from './block.js';
+import type { Query } from './ports.js';
 
 /** Offsets first..last, both included. */
 export interface OffsetRange {
   readonly first: number;
   readonly last: number;
-}
-
-const mostRanges = 200;
-
-interface RangeRow {
-  readonly first: string;
-  readonly last: string;
-}
-
-const ranges = (rows: readonly RangeRow[]): OffsetRange[] =>
-  rows.map(({ first, last }) => ({ first: Number(first), last: Number(last) }));
-
-/** Offsets in [from, to) of a topic partition about which the ledger has no record of this action. */
-export async function offsetsWithout(
-  query: Query,
-  about: { readonly topic: string; readonly partition: number; readonly action: string },
-  from: number,
-  to: number,
-): Promise<OffsetRange[]> {
-  if (to <= from) return [];
-  const rows = await query<RangeRow & { [column: string]: unknown }>(
-    `WITH have AS (
-       SELECT DISTINCT origin_offset AS o FROM ledger.audit_record
-       WHERE origin_topic = $1 AND origin_partition = $2 AND action = $3 AND origin_offset >= $4 AND origin_offset < $5
-     ), bounded AS (SELECT o FROM have UNION ALL SELECT $4::bigint - 1 UNION ALL SELECT $5::bigint)
-     SELECT (o + 1)::text AS first, (next - 1)::text AS last
-     FROM (SELECT o, lead(o) OVER (ORDER BY o) AS next FROM bounded) AS gap
-     WHERE next - o > 1 ORDER BY o LIMIT ${mostRanges}`,
-    [about.topic, about.partition, about.action, from, to],
-  );
-  return ranges(rows);
-}
-
-/** How many offsets in [from, to) of a topic partition the ledger has no record of this action about. */
-export async function countOffsetsWithout(
-  query: Query,
-  about: { readonly topic: string; readonly partition: number; readonly action: string },
-  from: number,
-  to: number,
-): Promise<number> {
-  if (to <= from) return 0;
-  const rows = await query<{ count: string }>(
-    `SELECT count(DISTINCT origin_offset)::text AS count FROM ledger.audit_record
-     WHERE origin_topic = $1 AND origin_partition = $2 AND action = $3 AND origin_offset >= $4 AND origin_offset < $5`,
-    [about.topic, about.partition, about.action, from, to],
-  );
-  return to - from - Number(rows[0]?.count ?? 0);
-}
-
-/** Offsets in [from, to) of an audit partition that have no row. */
-export async function auditOffsetsWithoutRow(
-  query: Query,
-  partition: number,
-  from: number,
-  to: number,
-): Promise<OffsetRange[]> {
-  if (to <= from) return [];
-  const rows = await query<RangeRow & { [column: string]: unknown }>(
-    `WITH have AS (
-       SELECT DISTINCT audit_offset AS o FROM ledger.audit_record
-       WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3
-     ), bounded AS (SELECT o FROM have UNION ALL SELECT $2::bigint - 1 UNION ALL SELECT $3::bigint)
-     SELECT (o + 1)::text AS first, (next - 1)::text AS last
-     FROM (SELECT o, lead(o) OVER (ORDER BY o) AS next FROM bounded) AS gap
-     WHERE next - o > 1 ORDER BY o LIMIT ${mostRanges}`,
-    [partition, from, to],
-  );
-  return ranges(rows);
-}
-
-/** Rows of an audit partition in [from, to). */
-export async function auditRowCount(query: Query, partition: number, from: number, to: number): Promise<number> {
-  const rows = await query<{ count: string }>(
-    'SELECT count(*)::text AS count FROM ledger.audit_record WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3',
-    [partition, from, to],
-  );
-  return Number(rows[0]?.count ?? 0);
-}
-
-/** Number of origins by their latest outcome; a redriven record counts once, as what it became last. */
-export async function outcomesOf(
-  query: Query,
-  topic: string,
-  action: string,
-  bounds: readonly PartitionBounds[],
-): Promise<Map<string, number>> {
-  const rows = await query<{ outcome: string; count: string }>(
-    `SELECT outcome, count(*)::text AS count FROM (
-       SELECT DISTINCT ON (r.origin_partition, r.origin_offset) r.outcome
-       FROM ledger.audit_record r
-       JOIN unnest($3::int[], $4::bigint[], $5::bigint[]) AS b (p, lo, hi)
-         ON r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
-       WHERE r.origin_topic = $1 AND r.action = $2
-       ORDER BY r.origin_partition, r.origin_offset, r.occurred_at DESC, r.audit_id
-     ) AS latest GROUP BY outcome`,
-    [topic, action, ...boundColumns(bounds)],
-  );
-  return new Map(rows.map(({ outcome, count }) => [outcome, Number(count)]));
 }
 
 export interface PartitionBounds {
@@ -114,16 +15,143 @@ export interface PartitionBounds {
   readonly to: number;
 }
 
+export interface TopicBounds extends PartitionBounds {
+  readonly topic: string;
+}
+
+const mostRanges = 200;
+
 const boundColumns = (bounds: readonly PartitionBounds[]): unknown[] => [
   bounds.map((bound) => bound.partition),
   bounds.map((bound) => bound.from),
   bounds.map((bound) => bound.to),
 ];
 
+const topicBoundColumns = (bounds: readonly TopicBounds[]): unknown[] => [
+  bounds.map((bound) => bound.topic),
+  ...boundColumns(bounds),
+];
+
+export interface About {
+  readonly topic: string;
+  readonly action: string;
+}
+
+const without = (have: string, limit: string): string => `
+  WITH have AS (${have}), bounded AS (SELECT o FROM have UNION ALL SELECT $2::bigint - 1 UNION ALL SELECT $3::bigint), gap AS (
+    SELECT o, next FROM (SELECT o, lead(o) OVER (ORDER BY o) AS next FROM bounded) AS pairs WHERE next - o > 1)
+  SELECT (o + 1)::text AS first, (next - 1)::text AS last, (sum(next - o - 1) OVER ())::text AS missing
+  FROM gap ORDER BY o LIMIT ${limit}`;
+
+const withoutRecord = without(
+  `
+  SELECT DISTINCT origin_offset AS o FROM ledger.audit_record
+  WHERE origin_topic = $4 AND origin_partition = $1 AND action = $5 AND origin_offset >= $2 AND origin_offset < $3
+  UNION SELECT o FROM unnest($6::bigint[]) AS o WHERE o >= $2 AND o < $3`,
+  '$7',
+);
+
+const withoutRow = without(
+  `
+  SELECT DISTINCT audit_offset AS o FROM ledger.leaf
+  WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3`,
+  String(mostRanges),
+);
+
+export interface Missing {
+  readonly count: number;
+  /** The first of them. */
+  readonly ranges: readonly OffsetRange[];
+}
+
+async function missing(query: Query, statement: string, values: readonly unknown[]): Promise<Missing> {
+  const rows = await query<{ first: string; last: string; missing: string }>(statement, [...values]);
+  return {
+    count: Number(rows[0]?.missing ?? 0),
+    ranges: rows.map(({ first, last }) => ({ first: Number(first), last: Number(last) })),
+  };
+}
+
+/** Offsets of a topic partition about which the ledger has no record of this action. `except`: known to be elsewhere. */
+export function offsetsWithout(
+  query: Query,
+  { topic, action }: About,
+  { partition, from, to }: PartitionBounds,
+  { except = [], most = mostRanges }: { readonly except?: readonly number[]; readonly most?: number } = {},
+): Promise<Missing> {
+  return missing(query, withoutRecord, [partition, from, to, topic, action, except, most]);
+}
+
+/** Offsets of an audit partition that have no row. */
+export const auditOffsetsWithoutRow = (query: Query, { partition, from, to }: PartitionBounds): Promise<Missing> =>
+  missing(query, withoutRow, [partition, from, to]);
+
+/** How much of one kind there is in one block of a topic partition. */
+export interface BlockCount {
+  readonly topic: string;
+  readonly partition: number;
+  readonly block: number;
+  readonly what: string;
+  readonly count: number;
+}
+
+interface CountRow {
+  readonly [column: string]: unknown;
+  readonly topic: string;
+  readonly partition: number;
+  readonly block: string;
+  readonly what: string;
+  readonly count: string;
+}
+
+const countsOf = (rows: readonly CountRow[]): BlockCount[] =>
+  rows.map((row) => ({ ...row, block: Number(row.block), count: Number(row.count) }));
+
+/** Number of origins by their latest outcome; a redriven record counts once, as what it became last. */
+export async function outcomeBlocks(
+  query: Query,
+  { topic, action }: About,
+  bounds: readonly PartitionBounds[],
+  tenant: string | undefined,
+): Promise<BlockCount[]> {
+  const rows = await query<CountRow>(
+    `SELECT $1 AS topic, partition, block::text, outcome AS what, count(*)::text AS count FROM (
+       SELECT DISTINCT ON (r.origin_partition, r.origin_offset)
+         r.origin_partition AS partition, r.origin_offset / ${blockSize} AS block, r.outcome
+       FROM ledger.audit_record r
+       JOIN unnest($3::int[], $4::bigint[], $5::bigint[]) AS b (p, lo, hi)
+         ON r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
+       WHERE r.origin_topic = $1 AND r.action = $2 AND ($6::text IS NULL OR r.tenant = $6)
+       ORDER BY r.origin_partition, r.origin_offset, r.occurred_at DESC, r.audit_id
+     ) AS latest GROUP BY partition, block, outcome`,
+    [topic, action, ...boundColumns(bounds), tenant ?? null],
+  );
+  return countsOf(rows);
+}
+
+/** Rows of the audit partitions, retired ones too, and of how many offsets: `rows` and `offsets`. */
+export async function auditBlocks(
+  query: Query,
+  topic: string,
+  bounds: readonly PartitionBounds[],
+): Promise<BlockCount[]> {
+  const rows = await query<CountRow & { readonly offsets: string }>(
+    `SELECT $1 AS topic, r.audit_partition AS partition, (r.audit_offset / ${blockSize})::text AS block, 'rows' AS what,
+            count(*)::text AS count, count(DISTINCT r.audit_offset)::text AS offsets
+     FROM ledger.leaf r JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
+       ON r.audit_partition = b.p AND r.audit_offset >= b.lo AND r.audit_offset < b.hi
+     GROUP BY 2, 3`,
+    [topic, ...boundColumns(bounds)],
+  );
+  return rows.flatMap((row) => countsOf([row, { ...row, what: 'offsets', count: row.offsets }]));
+}
+
 export interface NamedEvent {
   readonly eventSource: string;
   readonly eventId: string;
-  readonly origin: string;
+  readonly tenant: string;
+  readonly partition: number;
+  readonly offset: number;
 }
 
 /** Events that the normalizer says it made of this raw topic and that no router has a record of. */
@@ -133,9 +161,9 @@ export async function eventsNeverRouted(
   bounds: readonly PartitionBounds[],
   atMost: number,
 ): Promise<NamedEvent[]> {
-  const rows = await query<{ event_source: string; event_id: string; origin: string }>(
+  const rows = await query<{ source: string; event_id: string; tenant: string; partition: number; origin: string }>(
     `WITH made AS (
-       SELECT DISTINCT r.event_source, ids.id AS event_id, r.origin_topic || ' ' || r.origin_partition || ':' || r.origin_offset AS origin
+       SELECT DISTINCT r.event_source AS source, ids.id AS event_id, r.tenant, r.origin_partition AS partition, r.origin_offset::text AS origin
        FROM ledger.audit_record r
        JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
          ON r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
@@ -147,36 +175,41 @@ export async function eventsNeverRouted(
      )
      SELECT * FROM made WHERE NOT EXISTS (
        SELECT 1 FROM ledger.audit_record p
-       WHERE p.event_id = made.event_id AND p.event_source = made.event_source AND p.action = 'planned')
-     ORDER BY event_source, event_id LIMIT $5`,
+       WHERE p.event_id = made.event_id AND p.event_source = made.source AND p.action = 'planned')
+     ORDER BY source, event_id LIMIT $5`,
     [rawTopic, ...boundColumns(bounds), atMost],
   );
-  return rows.map((row) => ({ eventSource: row.event_source, eventId: row.event_id, origin: row.origin }));
+  return rows.map(({ source, event_id, tenant, partition, origin }) => ({
+    eventSource: source,
+    eventId: event_id,
+    tenant: tenant ?? '',
+    partition,
+    offset: Number(origin),
+  }));
 }
 
-export interface DeliveryState {
-  readonly destination: string;
-  readonly state: 'delivered' | 'dead' | 'discarded' | 'redriven' | 'waiting';
-  readonly count: number;
-}
-
-/** Deliveries planned for events of these topics, by destination and by how they stand. */
-const deliveryStates = `
-  WITH planned AS (
-    SELECT DISTINCT d ->> 'deliveryId' AS delivery_id, d ->> 'destination' AS destination
+const lastPlans = `
+  planned AS (
+    SELECT DISTINCT ON (d ->> 'deliveryId')
+      d ->> 'deliveryId' AS delivery_id, d ->> 'destination' AS destination, d ->> 'connectionId' AS connection_id,
+      r.tenant, r.event_id, r.occurred_at AS planned_at, r.origin_topic, r.origin_partition, r.origin_offset
     FROM ledger.audit_record r
     JOIN unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS b (t, p, lo, hi)
       ON r.origin_topic = b.t AND r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
     CROSS JOIN LATERAL jsonb_array_elements(r.deliveries) AS d
-    WHERE r.action = 'planned'
-  ), acts AS (
-    SELECT r.delivery_id, r.action, r.outcome,
+    WHERE r.action = 'planned' AND ($5::text IS NULL OR r.tenant = $5)
+    ORDER BY d ->> 'deliveryId', r.origin_topic DESC, r.origin_partition DESC, r.origin_offset DESC
+  )`;
+
+const standings = `
+  acts AS (
+    SELECT r.delivery_id, r.action, r.outcome, r.occurred_at,
            row_number() OVER (PARTITION BY r.delivery_id ORDER BY r.occurred_at DESC, (r.action = 'settled') DESC) AS recency,
            bool_or(r.outcome = 'delivered') OVER (PARTITION BY r.delivery_id) AS was_delivered
     FROM ledger.audit_record r
     WHERE r.delivery_id IN (SELECT delivery_id FROM planned) AND r.action IN ('settled', 'redriven', 'discarded')
   ), standing AS (
-    SELECT planned.*, CASE
+    SELECT planned.*, acts.occurred_at AS acted_at, CASE
       WHEN acts.was_delivered THEN 'delivered'
       WHEN acts.action = 'redriven' THEN 'redriven'
       WHEN acts.action = 'discarded' OR acts.outcome = 'discarded' THEN 'discarded'
@@ -185,34 +218,75 @@ const deliveryStates = `
     FROM planned LEFT JOIN acts ON acts.delivery_id = planned.delivery_id AND acts.recency = 1
   )`;
 
-export interface TopicBounds extends PartitionBounds {
-  readonly topic: string;
-}
-
-const topicBoundColumns = (bounds: readonly TopicBounds[]): unknown[] => [
-  bounds.map((bound) => bound.topic),
-  ...boundColumns(bounds),
-];
-
-export async function deliveriesByState(query: Query, bounds: readonly TopicBounds[]): Promise<DeliveryState[]> {
-  const rows = await query<{ destination: string; state: DeliveryState['state']; count: string }>(
-    `${deliveryStates} SELECT destination, state, count(*)::text AS count FROM standing GROUP BY destination, state`,
-    topicBoundColumns(bounds),
-  );
-  return rows.map((row) => ({ ...row, count: Number(row.count) }));
-}
-
-export async function unsettledDeliveries(
+/**
+ * Deliveries planned in the bounds, by destination and by how they stand: `<destination> <state>`. An event that was planned twice
+ * counts where it was planned last, also when only one of the two places is looked at.
+ */
+export async function deliveryBlocks(
   query: Query,
   bounds: readonly TopicBounds[],
-  destination: string,
-  atMost: number,
-): Promise<string[]> {
-  const rows = await query<{ delivery_id: string }>(
-    `${deliveryStates} SELECT delivery_id FROM standing WHERE destination = $5 AND state = 'waiting' ORDER BY delivery_id LIMIT $6`,
-    [...topicBoundColumns(bounds), destination, atMost],
+  all: readonly TopicBounds[],
+  tenant: string | undefined,
+): Promise<BlockCount[]> {
+  const rows = await query<CountRow>(
+    `WITH ${lastPlans}, ${standings}
+     SELECT origin_topic AS topic, origin_partition AS partition, (origin_offset / ${blockSize})::text AS block,
+            destination || ' ' || state AS what, count(*)::text AS count
+     FROM standing s WHERE NOT EXISTS (
+       SELECT 1 FROM ledger.audit_record later
+       JOIN unnest($6::text[], $7::int[], $8::bigint[], $9::bigint[]) AS b (t, p, lo, hi)
+         ON later.origin_topic = b.t AND later.origin_partition = b.p AND later.origin_offset >= b.lo AND later.origin_offset < b.hi
+       WHERE later.event_id = s.event_id AND later.action = 'planned'
+         AND (later.origin_topic, later.origin_partition, later.origin_offset) > (s.origin_topic, s.origin_partition, s.origin_offset)
+         AND later.deliveries @> jsonb_build_array(jsonb_build_object('deliveryId', s.delivery_id)))
+     GROUP BY 1, 2, 3, 4`,
+    [...topicBoundColumns(bounds), tenant ?? null, ...topicBoundColumns(all)],
   );
-  return rows.map((row) => row.delivery_id);
+  return countsOf(rows);
+}
+
+export interface OpenDelivery {
+  readonly deliveryId: string;
+  readonly connectionId: string;
+  readonly eventId: string;
+  readonly tenant: string;
+  readonly state: 'waiting' | 'redriven';
+  readonly since: Date;
+}
+
+/** Deliveries that were planned in the bounds and have not ended, oldest first. */
+export async function openDeliveries(
+  query: Query,
+  bounds: readonly TopicBounds[],
+  { destination, tenant, atMost }: { destination: string; tenant: string | undefined; atMost: number },
+): Promise<OpenDelivery[]> {
+  const rows = await query<{
+    delivery_id: string;
+    connection_id: string;
+    event_id: string;
+    tenant: string | null;
+    state: 'waiting' | 'redriven';
+    since: Date;
+  }>(
+    `WITH ${lastPlans}, ${standings}
+     SELECT delivery_id, connection_id, event_id, tenant, state, coalesce(acted_at, planned_at) AS since FROM standing
+     WHERE destination = $6 AND state IN ('waiting', 'redriven') ORDER BY since, delivery_id LIMIT $7`,
+    [...topicBoundColumns(bounds), tenant ?? null, destination, atMost],
+  );
+  return rows.map((row) => ({
+    deliveryId: row.delivery_id,
+    connectionId: row.connection_id,
+    eventId: row.event_id,
+    tenant: row.tenant ?? '',
+    state: row.state,
+    since: row.since,
+  }));
+}
+
+export interface UnplannedDelivery {
+  readonly deliveryId: string;
+  readonly partition: number;
+  readonly offset: number;
 }
 
 /** Deliveries that were settled and that no router has planned. */
@@ -220,20 +294,57 @@ export async function settledButNeverPlanned(
   query: Query,
   topic: string,
   bounds: readonly PartitionBounds[],
-  atMost: number,
-): Promise<string[]> {
-  const rows = await query<{ delivery_id: string }>(
-    `SELECT DISTINCT s.delivery_id FROM ledger.audit_record s
+  { tenant, atMost }: { tenant: string | undefined; atMost: number },
+): Promise<UnplannedDelivery[]> {
+  const rows = await query<{ delivery_id: string; partition: number; origin: string }>(
+    `SELECT DISTINCT ON (s.delivery_id) s.delivery_id, s.origin_partition AS partition, s.origin_offset::text AS origin
+     FROM ledger.audit_record s
      JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
        ON s.origin_partition = b.p AND s.origin_offset >= b.lo AND s.origin_offset < b.hi
-     WHERE s.origin_topic = $1 AND s.action = 'settled' AND NOT EXISTS (
+     WHERE s.origin_topic = $1 AND s.action = 'settled' AND ($6::text IS NULL OR s.tenant = $6) AND NOT EXISTS (
        SELECT 1 FROM ledger.audit_record p
        WHERE p.event_id = s.event_id AND p.event_source = s.event_source AND p.action = 'planned'
          AND p.deliveries @> jsonb_build_array(jsonb_build_object('deliveryId', s.delivery_id)))
-     ORDER BY 1 LIMIT $5`,
-    [topic, ...boundColumns(bounds), atMost],
+     ORDER BY s.delivery_id LIMIT $5`,
+    [topic, ...boundColumns(bounds), atMost, tenant ?? null],
   );
-  return rows.map((row) => row.delivery_id);
+  return rows.map((row) => ({ deliveryId: row.delivery_id, partition: row.partition, offset: Number(row.origin) }));
+}
+
+export interface LastAttempt {
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly error: string;
+  readonly at: Date;
+}
+
+/** What happened when these deliveries were attempted last. */
+export async function lastAttempts(query: Query, deliveryIds: readonly string[]): Promise<Map<string, LastAttempt>> {
+  if (deliveryIds.length === 0) return new Map();
+  const rows = await query<{
+    delivery_id: string;
+    attempt: number;
+    outcome: string;
+    error_class: string | null;
+    error_code: string | null;
+    occurred_at: Date;
+  }>(
+    `SELECT DISTINCT ON (delivery_id) delivery_id, attempt, outcome, error_class, error_code, occurred_at
+     FROM ledger.audit_record WHERE delivery_id = ANY($1::text[]) AND action = 'attempted'
+     ORDER BY delivery_id, occurred_at DESC`,
+    [deliveryIds],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.delivery_id,
+      {
+        attempt: row.attempt,
+        outcome: row.outcome,
+        error: [row.error_class, row.error_code].filter(Boolean).join(' '),
+        at: row.occurred_at,
+      },
+    ]),
+  );
 }
 
 /** First and next offset that the ledger knows of each audit partition. */
@@ -242,10 +353,45 @@ export async function ledgerPositions(
 ): Promise<Map<number, { readonly first: number; readonly next: number }>> {
   const rows = await query<{ audit_partition: number; first: string | null; next: string }>(
     `SELECT p.audit_partition, p.next_offset::text AS next,
-            (SELECT min(audit_offset)::text FROM ledger.audit_record r WHERE r.audit_partition = p.audit_partition) AS first
+            least((SELECT min(audit_offset) FROM ledger.audit_record r WHERE r.audit_partition = p.audit_partition),
+                  (SELECT min(audit_offset) FROM ledger.retired_row r WHERE r.audit_partition = p.audit_partition))::text AS first
      FROM ledger.position p`,
   );
   return new Map(
     rows.map((row) => [row.audit_partition, { first: Number(row.first ?? row.next), next: Number(row.next) }]),
   );
+}
+
+/** Of these offsets, those that have a record of the action. */
+export async function toldOffsets(
+  query: Query,
+  { topic, action }: About,
+  places: readonly { readonly partition: number; readonly offset: number }[],
+): Promise<Set<string>> {
+  if (places.length === 0) return new Set();
+  const rows = await query<{ place: string }>(
+    `SELECT DISTINCT r.origin_partition || '/' || r.origin_offset AS place FROM ledger.audit_record r
+     JOIN unnest($3::int[], $4::bigint[]) AS w (p, o) ON r.origin_partition = w.p AND r.origin_offset = w.o
+     WHERE r.origin_topic = $1 AND r.action = $2`,
+    [topic, action, places.map(({ partition }) => partition), places.map(({ offset }) => offset)],
+  );
+  return new Set(rows.map(({ place }) => place));
+}
+
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Offsets that the ledger has something about that concerns the event. A raw record of several events names the first of them. */
+export async function placesOf(query: Query, event: string): Promise<Place[]> {
+  const rows = await query<{ topic: string; partition: number; origin: string }>(
+    `SELECT DISTINCT origin_topic AS topic, origin_partition AS partition, origin_offset::text AS origin
+     FROM ledger.audit_record
+     WHERE origin_topic IS NOT NULL AND (event_id = $1 OR (
+       event_id = regexp_replace($1, ':[0-9]+$', ':0') AND action = 'accepted' AND events > 1 AND (details ->> 'eventIds')::jsonb ? $1))`,
+    [event],
+  );
+  return rows.map(({ topic, partition, origin }) => ({ topic, partition, offset: Number(origin) }));
 }

@@ -1,180 +1,21 @@
 import type { AuditRecord } from '@tributary/contracts';
+import type { SettledOutcome } from '@tributary/domain';
+import { describe, expect, it } from 'vitest';
 import {
-  type AcceptedOutcome,
-  acceptedRecord,
-  deliveryId,
-  operatedRecord,
-  plannedRecord,
-  type SettledOutcome,
-  settledRecord,
-} from '@tributary/domain';
-import { Database, Ledger, migrate } from '@tributary/persistence';
-import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { oneDataKey } from '../../persistence/src/testing/one-data-key.js';
-import { type PartitionOffsets, type ProofPorts, prove } from './prove.js';
-
-const held = withDatabase();
-let database: Database;
-
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 3, onIdleError: () => undefined });
-});
-beforeEach(() => database.query('TRUNCATE ledger.audit_record, ledger.position'));
-afterAll(() => database.close());
-
-const january = Date.UTC(2026, 0, 15);
-const who = { actor: 'spec', occurredAtMs: january };
-const source = '/acme/in';
-const rawTopic = 'raw.gusto.v1';
-const eventsTopic = 'events.people.v1';
-
-function accepted(offset: number, outcome: AcceptedOutcome, eventIds: readonly string[] = []): AuditRecord {
-  const eventId = eventIds[0] ?? `raw-${offset}`;
-  const origin = { topic: rawTopic, partition: 0, offset };
-  const event = { tenant: 'acme', eventSource: source, eventId, eventType: 'people.employee.onboarded' };
-  return acceptedRecord({
-    ...who,
-    ...event,
-    origin,
-    outcome,
-    source: 'gusto',
-    connectionId: 'in',
-    eventIds,
-    payloadDigest: '',
-  });
-}
-
-const to = (eventId: string, destination: string) => ({
-  deliveryId: deliveryId(source, eventId, destination),
-  subscriptionId: destination,
-  connectionId: destination,
-  destination,
-  operation: 'send',
-});
-
-function planned(offset: number, eventId: string, ...destinations: string[]): AuditRecord {
-  const origin = { topic: eventsTopic, partition: 0, offset };
-  const deliveries = destinations.map((destination) => to(eventId, destination));
-  return plannedRecord({
-    ...who,
-    tenant: 'acme',
-    eventSource: source,
-    eventId,
-    origin,
-    deliveries,
-    skipped: [],
-    payloadDigest: '',
-  });
-}
-
-interface Settled {
-  readonly offset: number;
-  readonly eventId: string;
-  readonly destination: string;
-  readonly outcome?: SettledOutcome;
-  readonly redrive?: string;
-  readonly laterMs?: number;
-}
-
-function settled({ offset, eventId, destination, outcome = 'delivered', redrive, laterMs = 0 }: Settled): AuditRecord {
-  return settledRecord({
-    ...who,
-    ...to(eventId, destination),
-    occurredAtMs: january + laterMs,
-    tenant: 'acme',
-    eventSource: source,
-    eventId,
-    origin: { topic: `delivery.${destination}.v1`, partition: 0, offset },
-    attempt: 1,
-    durationMs: 1,
-    outcome,
-    payloadDigest: '',
-    acceptedAtMs: january,
-    redrive,
-  });
-}
-
-function operated(
-  action: 'redriven' | 'discarded',
-  eventId: string,
-  destination: string,
-  laterMs: number,
-): AuditRecord {
-  const { deliveryId } = to(eventId, destination);
-  const entity = `dead-letter:delivery.${destination}.v1.dlt/0/0`;
-  return operatedRecord({
-    ...who,
-    occurredAtMs: january + laterMs,
-    action,
-    entity,
-    reason: 'x',
-    deliveryId,
-    identity: 'x',
-  });
-}
-
-/** Six raw records, four events, four deliveries: everything that can become of a record, once. */
-const story = {
-  'raw 0': accepted(0, 'normalized', ['e0']),
-  'raw 1': accepted(1, 'normalized', ['e1']),
-  'raw 2': accepted(2, 'duplicate'),
-  'raw 3': accepted(3, 'filtered'),
-  'raw 4': accepted(4, 'dead'),
-  'raw 5': accepted(5, 'normalized', ['e5:0', 'e5:1']),
-  'event 0': planned(0, 'e0', 'slack', 'http'),
-  'event 1': planned(1, 'e1'),
-  'event 2': planned(2, 'e5:0', 'slack'),
-  'event 3': planned(3, 'e5:1', 'slack'),
-  'slack 0': settled({ offset: 0, eventId: 'e0', destination: 'slack' }),
-  'slack 1': settled({ offset: 1, eventId: 'e5:0', destination: 'slack' }),
-  'slack 2': settled({ offset: 2, eventId: 'e5:1', destination: 'slack' }),
-  'http 0': settled({ offset: 0, eventId: 'e0', destination: 'http' }),
-};
-type Name = keyof typeof story;
-
-const all = (end: number, low = 0): PartitionOffsets => ({ partition: 0, low, high: end, committed: end });
-const offsets: Record<string, PartitionOffsets> = {
-  [rawTopic]: all(6),
-  [eventsTopic]: all(4),
-  'delivery.slack.v1': all(3),
-  'delivery.http.v1': all(1),
-};
-
-interface World {
-  readonly without?: readonly Name[];
-  readonly more?: readonly AuditRecord[];
-  readonly offsets?: Record<string, PartitionOffsets>;
-  /** Rows that the ledger lost after it had them. */
-  readonly holes?: readonly number[];
-  readonly ledgerInTime?: boolean;
-}
-
-async function proofOf(world: World = {}) {
-  const told = Object.entries(story).filter(([name]) => !world.without?.includes(name as Name));
-  const records = [...told.map(([, record]) => record), ...(world.more ?? [])];
-  await new Ledger({ database, dataKeys: oneDataKey() }).write(
-    records.map((record, i) => ({ partition: 0, offset: BigInt(i), timestampMs: record.occurredAt, record })),
-  );
-  await database.query('DELETE FROM ledger.audit_record WHERE audit_offset = ANY($1)', [world.holes ?? []]);
-  const known: Record<string, PartitionOffsets> = {
-    ...offsets,
-    'audit.records.v1': all(records.length),
-    ...world.offsets,
-  };
-  const ports: ProofPorts = {
-    query: (text, values, name) => database.query(text, values, name),
-    offsetsOf: async (topic) => [known[topic]].filter((one) => one !== undefined),
-    waitForLedger: async () => world.ledgerInTime ?? true,
-  };
-  return prove(ports, { sources: ['gusto', 'stripe'], destinations: ['slack', 'http'], from: null, to: null });
-}
-
-const findingsOf = async (world: World): Promise<string[]> =>
-  (await proofOf(world)).findings.map(({ where, what }) => `${where}: ${what}`);
-
-const id = (eventId: string, destination: string) => to(eventId, destination).deliveryId;
+  accepted,
+  all,
+  eventsTopic,
+  findingsOf,
+  id,
+  type Name,
+  offsets,
+  operated,
+  planned,
+  proofOf,
+  rawTopic,
+  settled,
+  story,
+} from './testing/proof-world.js';
 
 describe('the proof', () => {
   it('closes over a whole story, and adds it up', async () => {
@@ -216,11 +57,11 @@ describe('the proof', () => {
 
   it('names an event that was committed and never planned, and what was delivered of it', async () => {
     expect(await findingsOf({ without: ['event 2'] })).toEqual([
-      expect.stringMatching(/^events\.people\.v1: .*offset 2: committed by the router/),
-      expect.stringMatching(/^events\.people\.v1: events 4 is not routed \+ dead \+ waiting = 3$/),
       expect.stringMatching(
         /^raw\.gusto\.v1: event e5:0 of \/acme\/in .*raw\.gusto\.v1 0:5.* never reached the router$/,
       ),
+      expect.stringMatching(/^events\.people\.v1: .*offset 2: committed by the router/),
+      expect.stringMatching(/^events\.people\.v1: events 4 is not routed \+ dead \+ waiting = 3$/),
       `slack: delivery ${id('e5:0', 'slack')} was settled and no router planned it`,
     ]);
   });

@@ -6,3 +6,4 @@ export type { LiveState } from './live-state.js';
 export * from './nest-logger.js';
 export * from './platform.js';
 export * from './run-service.js';
+export { registryOptions } from './security.js';

@@ -10,8 +10,10 @@ import {
 } from '@tributary/control';
 import { AvroSerde, CompactedTopicReader, createKafka, type KafkaClient, RecordProducer } from '@tributary/kafka';
 import { AuditTrail, patientCodec, type RecordCodec } from '@tributary/pipeline';
-import type { Logger } from '@tributary/telemetry';
+import type { Logger, Metrics } from '@tributary/telemetry';
 import type { PlatformValues } from './run-service.js';
+import { producerMetrics } from './runtime-metrics.js';
+import { kafkaSecurity, registryOptions } from './security.js';
 
 /** What every service that talks to Kafka has. */
 export interface Platform {
@@ -31,6 +33,8 @@ export interface PlatformOptions {
   readonly name: string;
   readonly settings: PlatformValues;
   readonly logger: Logger;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Metrics;
   /** The process is held to it; absent: nothing is checked. */
   readonly access?: TopicAccess;
   /** A reader of a control table is dead for good. */
@@ -45,14 +49,16 @@ export function connectPlatform({
   name,
   settings,
   logger,
+  metrics,
   access,
   onFatal,
   produceDeadlineMs,
   produceSpacingMs,
 }: PlatformOptions): Platform {
-  const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...security(settings) });
+  const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...kafkaSecurity(settings) });
   const producer = new RecordProducer(client, {
     logger,
+    ...(metrics && { onRequest: producerMetrics(metrics) }),
     ...(access && { mayWrite: new Set(access.writes.map((topic) => topic.name)) }),
     ...(produceDeadlineMs !== undefined && { deadlineMs: produceDeadlineMs }),
     ...(produceSpacingMs !== undefined && { spacingMs: produceSpacingMs }),
@@ -62,7 +68,7 @@ export function connectPlatform({
   if (access?.writes.length !== 0) {
     producer.connect().catch((error: Error) => logger.error({ error }, 'producer.connect-failed'));
   }
-  const codec = patientCodec(new AvroSerde({ registryUrl: settings.registryUrl, logger }));
+  const codec = patientCodec(new AvroSerde({ ...registryOptions(settings), logger }));
   return {
     client,
     ...(access && { access }),
@@ -111,32 +117,4 @@ export function openSecrets(kekFile: string | undefined): {
 } {
   const key = kekFile === undefined ? undefined : SealingKey.parse(readFileSync(kekFile, 'utf8'));
   return { key, reader: new SecretReader(key) };
-}
-
-function security(settings: PlatformValues) {
-  const ssl = transportOf(settings);
-  const { kafkaSaslMechanism, kafkaUsername = '', kafkaPassword = '' } = settings;
-  if (!kafkaSaslMechanism) return ssl;
-  return {
-    ...ssl,
-    sasl: { mechanism: kafkaSaslMechanism as 'plain', username: kafkaUsername, password: kafkaPassword },
-  };
-}
-
-/** @throws Error when half of a client certificate is given, or one without TLS. */
-function transportOf({ kafkaTls, kafkaCertFile, kafkaKeyFile }: PlatformValues) {
-  if ((kafkaCertFile === undefined) !== (kafkaKeyFile === undefined)) {
-    throw new Error('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE belong together: give both or neither');
-  }
-  if (kafkaTls === 'off') {
-    if (kafkaCertFile !== undefined) throw new Error('KAFKA_TLS_CERT_FILE is given and KAFKA_TLS is off: set it to on');
-    return {};
-  }
-  const certificate = kafkaCertFile !== undefined &&
-    kafkaKeyFile !== undefined && {
-      cert: readFileSync(kafkaCertFile, 'utf8'),
-      key: readFileSync(kafkaKeyFile, 'utf8'),
-    };
-  const authority = kafkaTls !== 'on' && { ca: readFileSync(kafkaTls, 'utf8') };
-  return { ssl: certificate || authority ? { ...authority, ...certificate } : true };
 }

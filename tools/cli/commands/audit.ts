@@ -21,7 +21,7 @@ import {
   exportLedger,
   verifyDatabase,
 } from '@tributary/operations';
-import { LedgerRows, LedgerTrees } from '@tributary/persistence';
+import { LedgerRows, LedgerTrees, RetiredRows } from '@tributary/persistence';
 import { type Command, Option } from 'commander';
 import { acting, CommandFailure, print, reporting } from '../run.js';
 import type { Session } from '../session.js';
@@ -82,6 +82,7 @@ async function exportCommand(session: Session, options: ExportOptions): Promise<
     {
       rows: new LedgerRows(session.database),
       trees: new LedgerTrees(session.database),
+      retired: new RetiredRows(session.database),
       notes: () => publishedNotes(session),
       sink: await exportFolderSink(out),
       nowMs: () => Date.now(),
@@ -146,6 +147,7 @@ async function verifyDatabaseCommand(
   const verification = await verifyDatabase({
     rows: new LedgerRows(session.database),
     trees: new LedgerTrees(session.database),
+    retired: new RetiredRows(session.database),
     notes: [
       ...(await publishedNotes(session)),
       ...(options.checkpoints ? splitNotes(textIn(options.checkpoints)) : []),

@@ -1,5 +1,5 @@
-import type { Person } from '@tributary/operations';
-import type { OpenDataKeys } from '@tributary/persistence';
+import { type Person, RetirementLog } from '@tributary/operations';
+import { type OpenDataKeys, RetiredRows } from '@tributary/persistence';
 import { CommandFailure } from '../run.js';
 import type { Session } from '../session.js';
 
@@ -20,3 +20,6 @@ export function reasonAbout({ reason, subject }: Partial<Person> & { readonly re
   }
   return reason;
 }
+
+export const retirementLogOf = (session: Session): RetirementLog =>
+  new RetirementLog({ rows: new RetiredRows(session.database), audit: session.platform.audit, nowMs: Date.now });

@@ -1,11 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { integer, readSettings } from '@tributary/config';
+import { topics } from '@tributary/contracts';
 import { operatedRecord } from '@tributary/domain';
-import { type RetirablePlan, Retirement } from '@tributary/operations';
+import { acceptGap, type RetirablePlan, Retirement } from '@tributary/operations';
 import {
   isMonth,
+  Ledger,
   LedgerKeys,
   LedgerMonths,
+  LedgerTrees,
   LegalHolds,
   nameOf,
   PersonalReader,
@@ -15,7 +17,8 @@ import type { Command } from 'commander';
 import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-import { heldKeysOf, reasonAbout } from './ledger-options.js';
+import { heldKeysOf, reasonAbout, retirementLogOf } from './ledger-options.js';
+import { addRetentionCommands } from './ledger-retention.js';
 
 const retentionSettings = {
   keepMonths: integer('LEDGER_KEEP_MONTHS', 'Whole months that the ledger is kept, besides the present one.', 84, 1),
@@ -68,12 +71,51 @@ export function addLedgerCommands(program: Command): void {
     .option('--reason <text>', 'why, for the audit trail; needed with --yes')
     .option('--yes', 'do it')
     .action(acting(program, retireCommand));
+  addRetentionCommands(program, ledger);
+  ledger
+    .command('accept-gap')
+    .description('let the tree grow over records that are lost for good; rows that say so stand in their place')
+    .requiredOption('--partition <n>', 'partition of the audit topic')
+    .requiredOption('--from <offset>', 'first offset that has no row')
+    .requiredOption('--to <offset>', 'last offset that has no row')
+    .requiredOption('--reason <text>', 'why they are lost, for the audit trail')
+    .option('--yes', 'do not ask')
+    .action(acting(program, acceptGapCommand));
   ledger
     .command('export-subject')
     .description('everything that the ledger has of a person, one JSON object a line')
     .requiredOption('--tenant <tenant>', 'tenant')
     .requiredOption('--subject <subject>', 'subject of the events about the person')
     .action(acting(program, exportCommand));
+}
+
+interface GapOptions {
+  readonly partition: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly yes?: boolean;
+}
+
+async function acceptGapCommand(session: Session, options: GapOptions): Promise<void> {
+  const [partition, first, last] = (['partition', 'from', 'to'] as const).map((name) => {
+    if (!/^\d{1,15}$/.test(options[name])) throw new CommandFailure(`--${name} is ${options[name]}; write a number`);
+    return Number(options[name]);
+  }) as [number, number, number];
+  const reason = reasonAbout({ reason: options.reason });
+  const { database, admin } = session;
+  // The stand-ins say nothing of anybody, so they are written without the ledger's keys.
+  const dataKeys = { forWriting: async () => [] };
+  const ports = {
+    trees: new LedgerTrees(database),
+    ledger: new Ledger({ database, dataKeys }),
+    retained: async () => (await admin.offsets(topics.audit.name)) ?? [],
+    audit: session.platform.audit,
+    nowMs: Date.now,
+  };
+  await confirm(`accept that offsets ${first} to ${last} of partition ${partition} are lost?`, options.yes);
+  await acceptGap(ports, { partition, first, last }, { actor: session.actor, reason });
+  print(`${last - first + 1} rows stand for what is lost; the tree goes on over them`);
 }
 
 const subjectIndexOf = (session: Session, { tenant, subject }: PersonOptions): Buffer =>
@@ -120,7 +162,7 @@ async function retireCommand(session: Session, options: RetireOptions): Promise<
   const retirement = new Retirement({
     months: new LedgerMonths(session.database),
     holds: new LegalHolds(session.database),
-    audit: session.platform.audit,
+    log: retirementLogOf(session),
     nowMs: Date.now,
     ...readSettings(retentionSettings),
   });
@@ -130,7 +172,7 @@ async function retireCommand(session: Session, options: RetireOptions): Promise<
   if (!options.yes || plan.months.length === 0) return print('nothing was done');
   const reason = reasonAbout({ reason: options.reason ?? '' });
   await confirm(`take ${plan.months.length} months out of the ledger?`, options.yes);
-  const tables = await retirement.run(plan, { actor: session.actor, reason, id: randomUUID() });
+  const tables = await retirement.run(plan, { actor: session.actor, reason });
   for (const table of tables) print(`${table} is out of the ledger; export it if it is needed, then drop it`);
 }
 

@@ -4,6 +4,7 @@ import { optionalLedgerKeySettings, platformSettings, readSettings, SealingKey }
 import { generateKey } from '@tributary/ledger';
 import { prepareCluster } from '@tributary/operations';
 import { LedgerKeys } from '@tributary/persistence';
+import { registryOptions } from '@tributary/runtime';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
 import type { Session } from '../session.js';
@@ -30,7 +31,7 @@ async function prepare(session: Session, { keys, file = [] }: Options): Promise<
   const { keysDatabaseUrl } = readSettings(optionalLedgerKeySettings);
   await prepareCluster({
     admin: session.admin,
-    registryUrl: readSettings(platformSettings).registryUrl,
+    registry: registryOptions(readSettings(platformSettings)),
     databaseUrl: session.databaseUrl,
     ...(keysDatabaseUrl !== undefined && { keysDatabaseUrl }),
   });

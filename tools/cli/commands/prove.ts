@@ -1,16 +1,22 @@
 import { LedgerReader, proofPorts, type StoryLine } from '@tributary/operations';
-import { type ProofReport, prove, waitingIn } from '@tributary/proof';
+import { type ProofReport, type ProofScope, prove, waitingIn } from '@tributary/proof';
 import { registry } from '@tributary/registry';
 import type { Command } from 'commander';
 import { acting, CommandFailure, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
+import { stateOf } from './lanes.js';
 
 interface ProveOptions {
   readonly from?: string;
   readonly to?: string;
   readonly wait: string;
   readonly settle: string;
+  readonly tenant?: string;
+  readonly event?: string;
+  readonly full?: boolean;
+  readonly open: string;
+  readonly service?: string[];
   readonly json?: boolean;
 }
 
@@ -20,6 +26,11 @@ export function addProofCommands(program: Command): void {
     .description('check that every offset is accounted for and every sum closes; exits 1 and names what does not')
     .option('--from <time>', 'only records from this time on (ISO 8601)')
     .option('--to <time>', 'only records before this time (ISO 8601)')
+    .option('--tenant <id>', 'only what is of this tenant')
+    .option('--event <id>', 'only what became of this event')
+    .option('--full', 'read everything again, instead of only what is new since the last proof that closed')
+    .option('--open <n>', 'most open items to explain', '50')
+    .option('--service <url...>', 'base addresses of connectors, to see their closed gates')
     .option('--wait <seconds>', 'longest wait for the ledger to catch up', '30')
     .option('--settle <seconds>', 'longest wait until nothing is waiting any more; 0 proves at once', '0')
     .option('--json', 'print the whole report as JSON')
@@ -32,18 +43,27 @@ export function addProofCommands(program: Command): void {
 }
 
 async function proveCommand(session: Session, options: ProveOptions): Promise<void> {
-  const scope = {
+  const scope: ProofScope = {
     sources: [...registry.sources.keys()],
     destinations: [...registry.destinations.keys()],
     from: timeOf(options.from),
     to: timeOf(options.to),
+    tenant: options.tenant,
+    event: options.event,
+    mostOpen: wholeNumber('--open', options.open, 10_000),
+    memory: options.full ? 'replace' : 'use',
   };
-  const ports = proofPorts(session.admin, session.database, {
-    waitMs: Number(options.wait) * 1000,
-    from: scope.from,
-    to: scope.to,
-  });
-  const deadline = Date.now() + Number(options.settle) * 1000;
+  const { from, to } = scope;
+  if (from && to && from >= to) throw new CommandFailure('--from is not before --to');
+  const services = options.service ?? [];
+  const world = {
+    platform: session.platform,
+    admin: session.admin,
+    database: session.database,
+    liveStates: () => Promise.all(services.map((service) => stateOf(service, 1_000))),
+  };
+  const ports = proofPorts(world, { waitMs: wholeNumber('--wait', options.wait, 86_400) * 1000, from, to });
+  const deadline = Date.now() + wholeNumber('--settle', options.settle, 86_400) * 1000;
   let report = await prove(ports, scope);
   while (waitingIn(report) > 0 && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -51,6 +71,11 @@ async function proveCommand(session: Session, options: ProveOptions): Promise<vo
   }
   print(options.json ? JSON.stringify(report, null, 2) : renderProof(report));
   if (!report.closes) process.exitCode = 1;
+}
+
+function wholeNumber(option: string, text: string, most: number): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text);
+  throw new CommandFailure(`${option} is ${text}; it must be a whole number from 0 to ${most}`);
 }
 
 function timeOf(text: string | undefined): Date | null {
@@ -83,12 +108,26 @@ export function renderProof(report: ProofReport): string {
       ['destination', 'planned', 'delivered', 'dead', 'discarded', 'waiting'],
       destinations.map((row) => [row.destination, row.planned, row.delivered, row.dead, row.discarded, row.waiting]),
     ),
+    ...renderOpen(report),
     `ledger: ${ledger.records} audit records, ${ledger.rows} rows, ${ledger.waiting} waiting`,
     ...report.findings.map(({ where, what }) => `✗ ${where}: ${what}`),
     ...(report.moreFindings > 0 ? [`  and ${report.moreFindings} more`] : []),
     report.closes ? '✓ the proof closes' : '✗ the proof does not close',
   ];
   return parts.join('\n\n').replace(/\n\n✗/g, '\n✗');
+}
+
+function renderOpen({ open, moreOpen }: ProofReport): string[] {
+  if (open.length === 0) return [];
+  const items = open.map(({ where, id, key, place, cause, why, since, command }) =>
+    [
+      `· ${where}: ${id} (key ${key}) is open since ${since ?? 'a time that is not known'}, ${place ? `in ${place}` : 'its place was not seen'}`,
+      `    ${cause}: ${why}`,
+      `    ${command}`,
+    ].join('\n'),
+  );
+  const more = moreOpen > 0 ? [`  and ${moreOpen} more that are open (--open shows more)`] : [];
+  return [[...items, ...more].join('\n')];
 }
 
 async function traceCommand(session: Session, id: string, options: { json?: boolean }): Promise<void> {

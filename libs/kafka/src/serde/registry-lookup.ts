@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { logicalTypes } from '@tributary/contracts';
 import type { Type } from 'avsc';
@@ -6,8 +7,18 @@ import { InvalidAvro, RegistryUnavailable, SchemaNotFound } from './serde-errors
 export interface RegistryOptions {
   /** The Confluent-compatible API, without a trailing slash. */
   readonly registryUrl: string;
+  /** Asked again for every request. */
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Holds what TLS needs; absent: Node's own. */
+  readonly agent?: Agent;
 }
+
+/** What both clients of the registry are made with. */
+export const registryConnection = ({ registryUrl, auth, agent }: RegistryOptions) => ({
+  host: registryUrl.replace(/\/+$/, ''),
+  ...(auth && { auth }),
+  ...(agent && { agent }),
+});
 
 /** The client has no time limit of its own. */
 const timeoutMs = 5_000;
@@ -17,10 +28,11 @@ export class RegistryLookup {
   private readonly registry: SchemaRegistry;
   private readonly url: string;
 
-  constructor({ registryUrl, auth }: RegistryOptions) {
-    this.url = registryUrl.replace(/\/+$/, '');
+  constructor(options: RegistryOptions) {
+    const connection = registryConnection(options);
+    this.url = connection.host;
     this.registry = new SchemaRegistry(
-      { host: this.url, retry: { retries: 1, initialRetryTimeInSecs: 0.1 }, ...(auth && { auth: { ...auth } }) },
+      { ...connection, retry: { retries: 1, initialRetryTimeInSecs: 0.1 } },
       { [SchemaType.AVRO]: { logicalTypes: logicalTypes as never, wrapUnions: 'auto' as never } },
     );
   }

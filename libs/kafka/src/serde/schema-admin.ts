@@ -1,7 +1,7 @@
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { isRecordName, schemas, type TopicDefinition } from '@tributary/contracts';
 import { subjectOf } from './avro-serde.js';
-import { RegistryLookup, type RegistryOptions } from './registry-lookup.js';
+import { RegistryLookup, type RegistryOptions, registryConnection } from './registry-lookup.js';
 import { SchemaNotFound } from './serde-errors.js';
 
 /** One version of one subject that the registry should have. */
@@ -22,8 +22,7 @@ export class SchemaAdmin {
 
   constructor(options: RegistryOptions) {
     this.lookup = new RegistryLookup(options);
-    const host = options.registryUrl.replace(/\/+$/, '');
-    this.registry = new SchemaRegistry({ host, ...(options.auth && { auth: { ...options.auth } }) });
+    this.registry = new SchemaRegistry(registryConnection(options));
   }
 
   /** Every committed version of every record that is encoded for these topics, and whether the registry has it. */

@@ -31,6 +31,8 @@ export interface ExportedRange {
   readonly rowsFile?: string;
   /** 32 bytes for each offset of the range. */
   readonly leavesFile?: string;
+  /** One bit for each offset of the range, lowest bit first: the row was retired before the export. Absent: none was. */
+  readonly retiredFile?: string;
   readonly left: Buffer;
   readonly right: readonly Buffer[];
   readonly checkpoint: string | null;
@@ -119,6 +121,7 @@ function readRange(value: unknown): ExportedRange {
     rows: countIn(range.rows, 'ranges.rows'),
     ...(range.rowsFile !== undefined && { rowsFile: fileNameIn(range.rowsFile, 'ranges.rowsFile') }),
     ...(range.leavesFile !== undefined && { leavesFile: fileNameIn(range.leavesFile, 'ranges.leavesFile') }),
+    ...(range.retiredFile !== undefined && { retiredFile: fileNameIn(range.retiredFile, 'ranges.retiredFile') }),
     left: Buffer.from(textIn(range.left, 'ranges.left'), 'base64'),
     right: listIn(range.right, 'ranges.right').map(hashIn),
     checkpoint: range.checkpoint === null ? null : textIn(range.checkpoint, 'ranges.checkpoint'),

@@ -126,7 +126,8 @@ class ExportVerifier {
       try {
         if (leaves.count !== to - from)
           throw new Error(`it holds ${leaves.count} hashes for the ${to - from} offsets of its range`);
-        const claim = { ...range, isWhole, checkpoint };
+        const retired = await this.retiredIn(manifest, range, checked);
+        const claim = { ...range, isWhole, checkpoint, retired };
         const file = manifest.files.find(({ name }) => name === rowsFile);
         if (!file) throw new Error(`${rowsFile} is not in the list of files`);
         checked.add(rowsFile);
@@ -145,6 +146,31 @@ class ExportVerifier {
       rows: rows ?? 0,
       signedAt: checkpoint ? timeOf(checkpoint) : null,
     });
+  }
+
+  private async retiredIn(
+    { files }: ExportManifest,
+    { tree, from, to, retiredFile }: ExportedRange,
+    checked: Set<string>,
+  ): Promise<Uint8Array | undefined> {
+    if (retiredFile === undefined) return undefined;
+    const file = files.find(({ name }) => name === retiredFile);
+    if (!file) throw new Error(`${retiredFile} is not in the list of files`);
+    checked.add(retiredFile);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const expected = Math.ceil((to - from) / 8);
+    for await (const chunk of this.hashed(file)) {
+      bytes += chunk.length;
+      if (bytes <= expected) chunks.push(chunk);
+    }
+    if (bytes !== expected)
+      throw new Error(`${retiredFile} holds ${bytes} bytes where its range of ${to - from} offsets has ${expected}`);
+    const bits = Buffer.concat(chunks);
+    this.notes.push(
+      `partition ${tree.partition}: ${countOf(bits)} rows were retired before the export: their hashes are proven, what they said is gone; hold their number against the ledger's records of action "retired"`,
+    );
+    return bits;
   }
 
   /** Whether the range begins and ends where the query says, and the checkpoint is the latest there was. */
@@ -251,3 +277,9 @@ class ExportVerifier {
 }
 
 const timeOf = ({ signedAtMs }: Checkpoint): string => new Date(signedAtMs).toISOString();
+
+function countOf(bits: Uint8Array): number {
+  let count = 0;
+  for (const byte of bits) for (let rest = byte; rest > 0; rest &= rest - 1) count += 1;
+  return count;
+}

@@ -16,6 +16,8 @@ export interface RangeClaim {
   readonly right: readonly Buffer[];
   /** False where a query chose some of the rows in the range. */
   readonly isWhole: boolean;
+  /** Which of its rows were taken out on purpose, see `RowRange`. Their hashes are there all the same. */
+  readonly retired?: Uint8Array | undefined;
   readonly checkpoint: Checkpoint | undefined;
 }
 

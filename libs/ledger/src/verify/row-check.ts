@@ -11,6 +11,8 @@ export interface RowRange {
   readonly to: number;
   /** False where a query chose some of the rows: then none is missed. */
   readonly isWhole: boolean;
+  /** Rows that were taken out on purpose, by their place in the range: one bit for each, lowest bit first. Absent: none. */
+  readonly retired?: Uint8Array | undefined;
 }
 
 /** More rows than this that differ are not worth telling apart. */
@@ -95,7 +97,8 @@ export class RowCheck {
 
   private tellMissing(): void {
     const { from, to } = this.range;
-    const isThere = (offset: number) => this.has(offset - from) || this.suspects.has(offset);
+    const isThere = (offset: number) =>
+      this.has(offset - from) || this.suspects.has(offset) || isSet(this.range.retired, offset - from);
     for (let first = from; first < to; first++) {
       if (isThere(first)) continue;
       let last = first;
@@ -123,13 +126,16 @@ export class RowCheck {
   }
 
   private has(index: number): boolean {
-    return ((this.seen[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+    return isSet(this.seen, index);
   }
 
   private mark(index: number): void {
     this.seen[index >> 3] = (this.seen[index >> 3] ?? 0) | (1 << (index & 7));
   }
 }
+
+const isSet = (bits: Uint8Array | undefined, index: number): boolean =>
+  ((bits?.[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
 
 interface ParsedRow {
   readonly columns: LedgerRow;

@@ -1,7 +1,7 @@
-import type { ApiKey } from '@tributary/contracts';
+import type { ApiKey, AuditRecord } from '@tributary/contracts';
 import { InfrastructureUnavailable, sha256Hex } from '@tributary/domain';
 import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventsPerTenant, ledgerOfTwoTenants } from '../testing/ledger-of-two-tenants.js';
 import { AuditApi } from './audit-api.js';
 import type { AuditFact } from './audit-record-view.js';
@@ -32,10 +32,23 @@ const keys = [
   aKey('publisher', 'acme', ['publish']),
 ];
 
+let told: AuditRecord[] = [];
+beforeEach(() => {
+  told = [];
+});
+
 const apiOn = (
   reader: ConstructorParameters<typeof AuditApi>[0]['reader'],
   take = () => undefined as number | undefined,
-) => new AuditApi({ reader, apiKeyOf: (id) => keys.find((key) => key.id === id), budget: { take } });
+  tell: ConstructorParameters<typeof AuditApi>[0]['tell'] = async (record) => void told.push(record),
+) =>
+  new AuditApi({
+    reader,
+    apiKeyOf: (id) => keys.find((key) => key.id === id),
+    budget: { take },
+    tell,
+    nowMs: () => 17,
+  });
 
 async function get(target: string, id = 'acme', method = 'GET') {
   const answer = await api.answer({ method, target, authorization: `Bearer ${secretOf(id)}` });
@@ -172,5 +185,45 @@ describe('the audit API', () => {
     const slow = new InfrastructureUnavailable('PostgreSQL', Object.assign(new Error('cancelled'), { code: '57014' }));
     expect(await failing(slow)).toMatchObject({ status: 400, problem: { code: 'question-too-wide' } });
     await expect(failing(new TypeError('ours'))).rejects.toThrow('ours');
+  });
+});
+
+describe('a question about the audit trail', () => {
+  it.each([
+    ['/v1/audit/records?outcome=dead&limit=5', 'acme', 'audit:records', 'records?outcome=dead&limit=5'],
+    ['/v1/audit/records?subject=person-1', 'acme', 'audit:records', 'records?subject=given'],
+    ['/v1/audit/events/e7', 'globex', 'audit:events', 'events/e7'],
+    ['/v1/audit/summary?month=2026-01', 'auditor', 'audit:summary', 'summary?month=2026-01'],
+  ])('is on record: %s of %s', async (target, id, entity, question) => {
+    expect((await get(target, id)).status).toBe(200);
+    expect(told).toMatchObject([
+      {
+        action: 'read',
+        actor: `api-key/${id}`,
+        entity,
+        tenant: id === 'auditor' ? null : id,
+        details: { question },
+        occurredAt: 17,
+      },
+    ]);
+    expect(JSON.stringify(told)).not.toContain('person-1');
+  });
+
+  it('that is refused is not', async () => {
+    for (const [target, id] of [
+      ['/v1/audit/records?x=1', 'acme'],
+      ['/v1/audit/records', 'publisher'],
+      ['/v1/audit/events/nobody', 'acme'],
+    ] as const)
+      expect((await get(target, id)).status).toBeGreaterThanOrEqual(400);
+    expect(told).toEqual([]);
+  });
+
+  it('that cannot be recorded is not answered', async () => {
+    const failing = apiOn(world.reader, undefined, () => Promise.reject(new InfrastructureUnavailable('Kafka')));
+    const authorization = `Bearer ${secretOf('acme')}`;
+    const answer = await failing.answer({ method: 'GET', target: '/v1/audit/records', authorization });
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' }, problem: { code: 'unavailable' } });
+    expect(answer).not.toHaveProperty('body');
   });
 });

@@ -1,5 +1,7 @@
-import type { ApiKey } from '@tributary/contracts';
+import { randomUUID } from 'node:crypto';
+import type { ApiKey, AuditRecord } from '@tributary/contracts';
 import { apiKeyIn, mayUse } from '@tributary/control';
+import { operatedRecord } from '@tributary/domain';
 import type { LedgerScope } from '@tributary/persistence';
 import type { Answer, RequestBudget } from '@tributary/pipeline';
 import { BadAuditQuestion, checkedText, parseAuditFilter } from './audit-filter.js';
@@ -16,6 +18,9 @@ export interface AuditApiPorts {
   readonly apiKeyOf: (id: string) => ApiKey | undefined;
   readonly reader: Pick<AuditReader, 'find' | 'story' | 'summary'>;
   readonly budget: Pick<RequestBudget, 'take'>;
+  /** Durable when it returns. */
+  readonly tell: (record: AuditRecord) => Promise<void>;
+  readonly nowMs: () => number;
 }
 
 const root = '/v1/audit';
@@ -36,7 +41,32 @@ export class AuditApi {
     if (seconds !== undefined) return tooMany(seconds);
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return { ...refusal(405, 'method', 'the audit trail can only be read'), headers: { allow: 'GET, HEAD' } };
-    return this.ask(key.tenant === '' ? 'all-tenants' : { tenant: key.tenant }, path.slice(root.length + 1), query);
+    const question = path.slice(root.length + 1);
+    const answer = await this.ask(key.tenant === '' ? 'all-tenants' : { tenant: key.tenant }, question, query);
+    return answer.status === 200 ? this.toldOf(answer, key, question, query) : answer;
+  }
+
+  /** Nobody sees an answer before it is on record that they asked. What they asked is recorded, never what they saw. */
+  private async toldOf(answer: Answer, key: ApiKey, question: string, query: string): Promise<Answer> {
+    const occurredAtMs = this.ports.nowMs();
+    try {
+      await this.ports.tell(
+        operatedRecord({
+          action: 'read',
+          entity: `audit:${question.split('/', 1)[0]}`,
+          reason: 'api',
+          actor: `api-key/${key.id}`,
+          occurredAtMs,
+          identity: randomUUID(),
+          details: { question: recordedQuestion(question, query) },
+          ...(key.tenant !== '' && { tenant: key.tenant }),
+        }),
+      );
+      return answer;
+    } catch (error) {
+      if ((error as { retryable?: boolean }).retryable !== true) throw error;
+      return unavailable('it cannot be recorded now that you ask');
+    }
   }
 
   private async ask(scope: LedgerScope, path: string, query: string): Promise<Answer> {
@@ -48,10 +78,7 @@ export class AuditApi {
       if (codeOf(error) === queryCancelled)
         return refusal(400, 'question-too-wide', 'this takes too long to find: narrow it, for example by from and to');
       if ((error as { retryable?: boolean }).retryable !== true) throw error;
-      return {
-        ...refusal(503, 'unavailable', 'the ledger does not answer now; ask again'),
-        headers: { 'retry-after': '5' },
-      };
+      return unavailable('the ledger does not answer now');
     }
   }
 
@@ -123,6 +150,20 @@ const json = (body: unknown): Answer => ({
 });
 
 const refusal = (status: number, code: string, detail: string): Answer => ({ status, problem: { code, detail } });
+
+const unavailable = (why: string): Answer => ({
+  ...refusal(503, 'unavailable', `${why}; ask again`),
+  headers: { 'retry-after': '5' },
+});
+
+/** A person who is forgotten later must not live on in what others asked. A cursor says where, not what. */
+function recordedQuestion(question: string, query: string): string {
+  const asked = new URLSearchParams(query);
+  if (asked.has('subject')) asked.set('subject', 'given');
+  asked.delete('cursor');
+  const filters = asked.toString();
+  return filters === '' ? question : `${question}?${filters}`;
+}
 
 const unauthenticated: Answer = {
   ...refusal(401, 'api-key-wrong', 'a valid API key is needed: Authorization: Bearer <key>'),

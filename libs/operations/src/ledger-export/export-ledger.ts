@@ -11,7 +11,7 @@ import {
   putManifest,
   rangeProof,
 } from '@tributary/ledger';
-import type { LedgerRows, LedgerTrees, OffsetRange, TreeExtent } from '@tributary/persistence';
+import type { LedgerRows, LedgerTrees, OffsetRange, RetiredRows, TreeExtent } from '@tributary/persistence';
 import { type TextFormat, textFormats } from './row-formats.js';
 
 export const exportFormats = ['ndjson', 'csv', 'parquet', 'ocsf'] as const;
@@ -20,6 +20,7 @@ export type ExportFormat = (typeof exportFormats)[number];
 export interface ExportPorts {
   readonly rows: Pick<LedgerRows, 'offsetsOf' | 'read'>;
   readonly trees: Pick<LedgerTrees, 'all' | 'leaves' | 'rootsOf'>;
+  readonly retired: Pick<RetiredRows, 'bitsOf'>;
   /** Published checkpoint notes, in the order of their topic. */
   readonly notes: () => Promise<readonly string[]>;
   readonly sink: ExportSink;
@@ -103,7 +104,14 @@ class LedgerExport {
     }
     const leavesFile = await this.writeLeaves(range);
     const rows = await this.writeRows(range);
-    this.ranges.push({ ...base, rows: rows.rows, rowsFile: rows.name, leavesFile });
+    const retiredFile = await this.writeRetired(range);
+    this.ranges.push({
+      ...base,
+      rows: rows.rows,
+      rowsFile: rows.name,
+      leavesFile,
+      ...(retiredFile !== undefined && { retiredFile }),
+    });
   }
 
   /** The offsets that the query means, as far as they are signed. */
@@ -128,6 +136,16 @@ class LedgerExport {
       const leaves = await this.ports.trees.leaves(partition, at, Math.min(to, at + leavesAtOnce));
       await file.write(Buffer.concat(leaves));
     }
+    this.files.push(await file.close());
+    return file.name;
+  }
+
+  /** After the rows: what is retired while they are written is in neither file otherwise. */
+  private async writeRetired({ partition, from, to }: OffsetRange): Promise<string | undefined> {
+    const bits = await this.ports.retired.bitsOf(partition, from, to);
+    if (bits.every((byte) => byte === 0)) return undefined;
+    const file = await ExportFileWriter.open(this.ports.sink, `retired-${partition}.bin`);
+    await file.write(bits);
     this.files.push(await file.close());
     return file.name;
   }

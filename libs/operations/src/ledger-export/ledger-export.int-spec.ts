@@ -15,12 +15,13 @@ import {
   parseVerifyingKey,
   verifyExport,
 } from '@tributary/ledger';
-import { Database, Ledger, LedgerRows, LedgerTrees, migrate } from '@tributary/persistence';
+import { Database, Ledger, LedgerRows, LedgerTrees, migrate, RetiredRows } from '@tributary/persistence';
 import { TreeKeeper } from '@tributary/pipeline';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
+import { tamper } from '../../../persistence/src/testing/tamper.js';
 import { exportFolderSink } from './export-folder-sink.js';
 import { type ExportRequest, exportLedger } from './export-ledger.js';
 import { verifyDatabase } from './verify-database.js';
@@ -43,7 +44,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   published = [];
   await database.query(
-    'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node',
+    'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node, ledger.retirement, ledger.retired_row, ledger.retention, ledger.legal_hold',
   );
 });
 afterAll(() => database.close());
@@ -102,6 +103,7 @@ async function exported(request: ExportRequest): Promise<string> {
     {
       rows: new LedgerRows(database),
       trees: new LedgerTrees(database),
+      retired: new RetiredRows(database),
       notes: async () => published.map(({ note }) => note),
       sink: await exportFolderSink(folder),
       nowMs: () => timeOf(6_000),
@@ -117,6 +119,7 @@ const verifyLive = () =>
   verifyDatabase({
     rows: new LedgerRows(database),
     trees: new LedgerTrees(database),
+    retired: new RetiredRows(database),
     notes: published.map(({ note }) => note),
     keys: [verifying],
   });
@@ -229,7 +232,7 @@ describe('an export as ndjson', () => {
   it('of a ledger that was tampered with before is refused, and the row named', async () => {
     await write(0, 300);
     await sign();
-    await database.query("UPDATE ledger.audit_record SET actor = 'nobody' WHERE audit_offset = 123");
+    await tamper(database, "UPDATE ledger.audit_record SET actor = 'nobody' WHERE audit_offset = 123");
     const { findings } = await verify(await exported({ format: 'ndjson' }));
     expect(findings).toEqual([expect.objectContaining({ flaw: 'altered', partition: 0, first: 123, last: 123 })]);
   });
@@ -413,7 +416,7 @@ describe('the live ledger', () => {
     await sign();
     await write(100, 300);
     await sign();
-    for (const statement of statements) await database.query(statement);
+    await tamper(database, ...statements);
     const { holds, findings } = await verifyLive();
     expect(holds).toBe(false);
     expect(findings).toContainEqual(expect.objectContaining({ flaw, partition: 0, first: offset }));
@@ -424,9 +427,10 @@ describe('the live ledger', () => {
     await sign();
     await write(100, 300);
     await sign();
-    await database.query("UPDATE ledger.audit_record SET outcome = 'x' WHERE audit_offset = 141");
+    await tamper(database, "UPDATE ledger.audit_record SET outcome = 'x' WHERE audit_offset = 141");
     for await (const { row } of new LedgerRows(database).read({ partition: 0, from: 141, to: 142 })) {
-      await database.query('UPDATE ledger.audit_record SET leaf_hash = $1 WHERE audit_offset = 141', [leafHash(row)]);
+      const hash = leafHash(row).toString('hex');
+      await tamper(database, `UPDATE ledger.audit_record SET leaf_hash = '\\x${hash}' WHERE audit_offset = 141`);
     }
     const { findings } = await verifyLive();
     expect(findings).toEqual([expect.objectContaining({ flaw: 'rewritten', first: 100, last: 299 })]);

@@ -9,11 +9,12 @@ import {
   type TreeName,
   type VerifyingKey,
 } from '@tributary/ledger';
-import type { LedgerRows, LedgerTrees, TreeExtent } from '@tributary/persistence';
+import type { LedgerRows, LedgerTrees, RetiredRows, TreeExtent } from '@tributary/persistence';
 
 export interface DatabaseVerifyPorts {
   readonly rows: Pick<LedgerRows, 'read'>;
   readonly trees: Pick<LedgerTrees, 'all' | 'leafHashes'>;
+  readonly retired: Pick<RetiredRows, 'acts' | 'seal' | 'factOf' | 'bitsOf'>;
   /** Published checkpoint notes, in the order of their topic, and those that were kept elsewhere. */
   readonly notes: readonly string[];
   readonly keys: readonly VerifyingKey[];
@@ -55,8 +56,22 @@ export async function verifyDatabase(ports: DatabaseVerifyPorts): Promise<Databa
       what: `the tree of partition ${partition} was signed and is not there`,
     });
   }
+  await verifyRetirements(ports, findings);
   if (states.length === 0) findings.add({ flaw: 'unsigned', what: 'the ledger has no trees' });
   return { holds: findings.total === 0, trees, findings: findings.all, moreFindings: findings.more };
+}
+
+/** What is said to be retired was retired by somebody, who said so in the ledger, and is neither more nor less than that. */
+async function verifyRetirements({ retired }: DatabaseVerifyPorts, findings: Findings): Promise<void> {
+  for (const act of await retired.acts()) {
+    const [seal, fact] = [await retired.seal(act), await retired.factOf(act)];
+    if (fact?.rows === seal.rows && fact.digest === seal.digest) continue;
+    const said = fact ? `its record says ${fact.rows} rows` : 'the ledger has no signed record of it';
+    findings.add({
+      flaw: 'missing',
+      what: `${seal.rows} rows are listed as retired by ${act}, but ${said}${fact?.rows === seal.rows ? ', and others' : ''}`,
+    });
+  }
 }
 
 function openAll({ notes, keys }: DatabaseVerifyPorts, findings: Findings): Checkpoint[] {
@@ -96,9 +111,10 @@ async function verifyTree(
   // As far as was signed, however short the tree says it is.
   const to = firstOffset + Math.max(size, newest?.size ?? 0);
   const leaves = await leavesOf(ports, partition, firstOffset, to);
+  const retired = await ports.retired.bitsOf(partition, firstOffset, to);
   const tree: TreeName = newest?.tree ?? { log: 'unsigned', partition, firstOffset };
   const result = await checkRange(
-    { tree, from: firstOffset, to, left: Buffer.alloc(0), right: [], isWhole: true, checkpoint: newest },
+    { tree, from: firstOffset, to, left: Buffer.alloc(0), right: [], isWhole: true, checkpoint: newest, retired },
     {
       leafAt: (i) => leaves.subarray(i * hashBytes, (i + 1) * hashBytes),
       rows: texts(ports, partition, firstOffset, to),

@@ -15,7 +15,7 @@ export const isMonth = (text: string): boolean => monthGrammar.test(text);
 
 /** The ledger by months, each of which is a table of its own. */
 export class LedgerMonths {
-  constructor(private readonly database: Pick<Database, 'query'>) {}
+  constructor(private readonly database: Pick<Database, 'query' | 'transaction'>) {}
 
   /** Oldest first. */
   async list(): Promise<LedgerMonth[]> {
@@ -40,14 +40,49 @@ export class LedgerMonths {
     return rows.length > 0;
   }
 
-  /** Takes a month out of the ledger. Its table stays, in the schema `ledger_retired`, until somebody drops it. */
-  async detach(month: string): Promise<string> {
+  /**
+   * Takes a month out of the ledger for this act; the hashes of its rows stay. Its table stays too, in the schema `ledger_retired`,
+   * until somebody drops it.
+   */
+  async detach(month: string, act: string): Promise<string> {
     const table = tableOf(month);
     await this.database.query('CREATE SCHEMA IF NOT EXISTS ledger_retired');
-    await this.database.query(`ALTER TABLE ledger.audit_record DETACH PARTITION ledger.${table}`);
-    await this.database.query(`ALTER TABLE ledger.${table} SET SCHEMA ledger_retired`);
+    // One transaction: at no moment has a row neither a place in the ledger nor one among the retired.
+    await this.database.transaction(async (query) => {
+      await query(`ALTER TABLE ledger.audit_record DETACH PARTITION ledger.${table}`);
+      for (let last: LastRow | undefined = { audit_partition: -1, audit_offset: '-1' }; last; )
+        last = await keepHashes(query, table, act, last);
+      await query(`ALTER TABLE ledger.${table} SET SCHEMA ledger_retired`);
+    });
     return `ledger_retired.${table}`;
   }
+}
+
+interface LastRow {
+  readonly audit_partition: number;
+  readonly audit_offset: string;
+}
+
+const hashesAtOnce = 200_000;
+
+/** Some at a time: one statement over a large month would run into the limit for statements. */
+async function keepHashes(
+  query: Database['query'],
+  table: string,
+  act: string,
+  after: LastRow,
+): Promise<LastRow | undefined> {
+  const [last] = await query<LastRow & Record<string, unknown>>(
+    `WITH kept AS (
+       INSERT INTO ledger.retired_row (audit_partition, audit_offset, retirement, leaf_hash)
+       SELECT audit_partition, audit_offset, $1, leaf_hash FROM ledger.${table}
+       WHERE (audit_partition, audit_offset) > ($2::int, $3::bigint)
+       ORDER BY audit_partition, audit_offset LIMIT ${hashesAtOnce}
+       RETURNING audit_partition, audit_offset)
+     SELECT audit_partition, audit_offset::text FROM kept ORDER BY kept.audit_partition DESC, kept.audit_offset DESC LIMIT 1`,
+    [act, after.audit_partition, after.audit_offset],
+  );
+  return last;
 }
 
 /** @throws Error for what is no month: the name goes into a statement. */

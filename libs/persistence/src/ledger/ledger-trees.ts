@@ -80,15 +80,15 @@ export class LedgerTrees {
     );
   }
 
-  /** Leaf hashes of the offsets [from, to), in order; fewer where rows are missing. */
+  /** Leaf hashes of the offsets [from, to), in order, those of retired rows too; fewer where rows are missing. */
   async leaves(partition: number, from: number, to: number): Promise<Buffer[]> {
     return (await this.leafHashes(partition, from, to)).map(({ hash }) => hash);
   }
 
   async leafHashes(partition: number, from: number, to: number): Promise<{ offset: number; hash: Buffer }[]> {
     const rows = await this.query<{ audit_offset: string; leaf_hash: Buffer }>(
-      `SELECT audit_offset::text, leaf_hash FROM ledger.audit_record
-       WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3 ORDER BY audit_record.audit_offset`,
+      `SELECT audit_offset::text, leaf_hash FROM ledger.leaf
+       WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3 ORDER BY leaf.audit_offset`,
       [partition, from, to],
     );
     return rows.map((row) => ({ offset: Number(row.audit_offset), hash: row.leaf_hash }));

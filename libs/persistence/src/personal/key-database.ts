@@ -1,8 +1,9 @@
 import pg from 'pg';
+import { addressNow } from '../database-address.js';
 
 /** Where the data keys are when nobody says otherwise: a database beside the ledger's, named after it. */
 export function defaultKeysUrl(ledgerUrl: string): string {
-  const url = new URL(ledgerUrl);
+  const url = new URL(addressNow(ledgerUrl));
   url.pathname = `${url.pathname}_keys`;
   return url.href;
 }
@@ -42,14 +43,14 @@ export async function prepareKeyDatabase(url: string): Promise<void> {
 }
 
 async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  const client = new pg.Client({ connectionString: addressNow(url), connectionTimeoutMillis: 3_000 });
   await client.connect();
   return client;
 }
 
 async function createDatabase(url: string): Promise<void> {
-  const name = decodeURIComponent(new URL(url).pathname.slice(1));
-  const maintenance = new URL(url);
+  const name = decodeURIComponent(new URL(addressNow(url)).pathname.slice(1));
+  const maintenance = new URL(addressNow(url));
   maintenance.pathname = '/postgres';
   const client = await connect(maintenance.href);
   try {

@@ -14,7 +14,9 @@ export interface PersonalFields {
 const plainDetails: ReadonlySet<string> = new Set([
   'acceptedAtMs',
   'count',
+  'days',
   'deadLettersDiscarded',
+  'digest',
   'edited',
   'eventIds',
   'headersChanged',
@@ -22,6 +24,8 @@ const plainDetails: ReadonlySet<string> = new Set([
   'offsets',
   'receiptsForgotten',
   'redriveId',
+  'retired',
+  'rows',
   'status',
   'valueDigest',
   'valueDigestBefore',
