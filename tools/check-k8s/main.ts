@@ -103,7 +103,7 @@ const refusals: ReadonlyArray<readonly [set: string, message: RegExp]> = [
   ['services.router.settings.BODY_LIMIT_BYTES=1', /BODY_LIMIT_BYTES/],
   ['services.rooter.replicas=1', /rooter/],
   ['services.router.scaling.min=0', /min/],
-  ['destinations={teams}', /destinations/],
+  ['destinations={no-such-one}', /destinations/],
   ['strimzi.users=true', /kafka\.authentication/],
   ['image.digests.router=sha256:12', /digests/],
   ['ingress.gateway.enabled=true,services.ingress.enabled=false', /services\.ingress\.enabled/],
