@@ -53,6 +53,8 @@ const splitDocuments = (rendered: string): string[] =>
 function placeOf(document: string): string {
   const [object] = parseManifests(document, 'the rendered chart');
   if (!object) throw new Error('the rendered chart has a document without an object');
+  // Nobody looks at dashboards where nobody scrapes.
+  if (object.metadata.labels?.grafana_dashboard !== undefined) return 'components/monitoring';
   if (ownGroups.has(object.apiVersion)) return 'base';
   const component = components[object.apiVersion.split('/')[0] ?? ''];
   if (component) return `components/${component}`;

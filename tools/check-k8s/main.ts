@@ -9,7 +9,15 @@ import { findPolicyProblems } from '../deployment/policy.js';
 import { bringUpToDate } from '../generate/generated-file.js';
 import { goTools } from './go-tools.js';
 import { kustomizeFiles } from './kustomize-base.js';
-import { lintChart, type Render, type RenderOptions, renderAll, renderChart, valueFiles } from './renders.js';
+import {
+  chartFolder,
+  lintChart,
+  type Render,
+  type RenderOptions,
+  renderAll,
+  renderChart,
+  valueFiles,
+} from './renders.js';
 import { knownMinors, unpackSchemas, validate } from './schemas.js';
 
 const kustomizeValues = 'k8s/kustomize/values.yaml';
@@ -42,6 +50,7 @@ async function check(options: RenderOptions, minors: readonly string[]): Promise
   for (const file of valueFiles(options.root)) {
     await lintChart(options, file).catch((error: Error) => problems.push(`helm lint with ${file}: ${error.message}`));
   }
+  problems.push(...(await acceptedMistakes(options)));
   for (const kubernetes of minors) {
     const renders = await renderAll({ ...options, kubernetes });
     problems.push(...(await validateAll({ ...options, kubernetes }, renders)));
@@ -81,6 +90,35 @@ async function missedMistakes(kubeconform: string, locations: readonly string[])
     if (problems.length === 0) missed.push(`the validator accepts ${name}: the schemas are not what they should be`);
   }
   return missed;
+}
+
+/** Values that the chart must refuse, with what it must say. */
+const refusals: ReadonlyArray<readonly [set: string, message: RegExp]> = [
+  ['kafka.borkers=a:1', /borkers/],
+  ['kafka.brokers=no-port', /brokers/],
+  ['kafka.authentication=tls', /kafka\.tls is false/],
+  ['kafka.authentication=scram', /authentication/],
+  ['settings.LOG_LEVLE=warn', /LOG_LEVLE/],
+  ['settings.KAFKA_BROKERS=a:1', /KAFKA_BROKERS/],
+  ['services.router.settings.BODY_LIMIT_BYTES=1', /BODY_LIMIT_BYTES/],
+  ['services.rooter.replicas=1', /rooter/],
+  ['services.router.scaling.min=0', /min/],
+  ['destinations={no-such-one}', /destinations/],
+  ['strimzi.users=true', /kafka\.authentication/],
+  ['image.digests.router=sha256:12', /digests/],
+  ['ingress.gateway.enabled=true,services.ingress.enabled=false', /services\.ingress\.enabled/],
+];
+
+async function acceptedMistakes(options: RenderOptions): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [set, message] of refusals) {
+    const said = await renderChart(options, `${chartFolder}/ci/minimal.yaml`, [set]).then(
+      () => 'nothing',
+      (error: Error) => error.message,
+    );
+    if (!message.test(said)) problems.push(`the chart should refuse --set ${set}, and says: ${said}`);
+  }
+  return problems;
 }
 
 const mistakes = {

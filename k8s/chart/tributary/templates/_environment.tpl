@@ -38,7 +38,10 @@
 {{ include "tributary.variable" (dict "name" "SCHEMA_REGISTRY_URL" "value" .root.Values.registry.url) }}
 {{- end }}
 
-{{/* Certificates as volumes: mounted files change when the Secret does. */}}
+{{/*
+Certificates as volumes: mounted files change when the Secret does. 288 is 0440, which not every reader of YAML takes for octal: readable for
+the group of the pod.
+*/}}
 {{- define "tributary.kafkaVolumes" -}}
 {{- $kafka := .root.Values.kafka -}}
 {{- if and $kafka.tls $kafka.caSecret }}
@@ -51,7 +54,7 @@
 - name: kafka-user
   secret:
     secretName: {{ include "tributary.kafkaSecret" . }}
-    defaultMode: 0440
+    defaultMode: 288
     items: [{ key: user.crt, path: user.crt }, { key: user.key, path: user.key }]
 {{- end }}
 {{- end }}
