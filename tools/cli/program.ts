@@ -9,6 +9,7 @@ import { addHealthCommand } from './commands/health.js';
 import { addIntegrationCommands } from './commands/integrations.js';
 import { addLanesCommand } from './commands/lanes.js';
 import { addLedgerCommands } from './commands/ledger.js';
+import { addPrepareCommand } from './commands/prepare.js';
 import { addProofCommands } from './commands/prove.js';
 import { addSecretCommands } from './commands/secrets.js';
 
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   addDeadLetterCommands(program);
   addClusterCommands(program);
   addGroupCommands(program);
+  addPrepareCommand(program);
   addLanesCommand(program);
   addLedgerCommands(program);
   addEraseCommand(program);

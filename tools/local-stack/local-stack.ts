@@ -197,7 +197,8 @@ function assemble({ settings, supervisor }: Start, parts: Parts): LocalStack {
   let isStopping = false;
   return {
     get kafka() {
-      return partOf('kafka');
+      const { brokers, secured } = partOf('kafka');
+      return { brokers, ...(secured && { secured }) };
     },
     get registry() {
       return { url: partOf('registry').url };

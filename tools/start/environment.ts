@@ -33,7 +33,8 @@ export interface Environment {
 export interface EnvironmentOptions extends LocalStackOptions {
   /** Settings for every service. */
   readonly serviceEnv?: Readonly<Record<string, string>>;
-  readonly plans?: readonly ServicePlan[];
+  /** Of what is known once the stack is there. */
+  readonly plans?: readonly ServicePlan[] | ((stack: LocalStack) => Promise<readonly ServicePlan[]>);
   /** Of each new topic that may have several, instead of the catalogue's number. */
   readonly partitions?: number;
 }
@@ -78,7 +79,8 @@ async function startServices(stack: LocalStack, options: EnvironmentOptions): Pr
     }),
   ]);
   say('starting the services');
-  const services = await launcher.startAll(options.plans);
+  const plans = typeof options.plans === 'function' ? await options.plans(stack) : options.plans;
+  const services = await launcher.startAll(plans);
   await untilReady([sandbox, ...services], readyWithinMs);
   const environment: Environment = {
     stack,

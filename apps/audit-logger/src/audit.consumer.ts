@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { deadLetterTopicOf, topics } from '@tributary/contracts';
-import type { Settlement } from '@tributary/domain';
-import { Consumes, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
+import type { Failure } from '@tributary/domain';
+import { ConsumesBatches, type IncomingRecord, relaxedFetchSpacing } from '@tributary/kafka';
 import { LedgerStage } from '@tributary/pipeline';
 import { auditLoggerAccess } from './access.js';
 import { CONCURRENCY } from './tokens.js';
@@ -17,15 +17,16 @@ export class AuditConsumer {
   ) {}
 
   // Rows are identified by offset, so their order does not matter and many go in one statement.
-  @Consumes<AuditConsumer>(auditLoggerAccess.consumes, ({ concurrency }) => ({
+  @ConsumesBatches<AuditConsumer>(auditLoggerAccess.consumes, ({ concurrency }) => ({
     group: auditLoggerAccess.group,
     ordering: 'none',
     gatherBytes,
     fetchSpacing: relaxedFetchSpacing,
     concurrency,
+    batches: { maxRecords: 100 },
     deadLetterTopic: deadLetterTopicOf(topics.audit),
   }))
-  handle(record: IncomingRecord): Promise<Settlement> {
-    return this.stage.handle(record);
+  handle(records: readonly IncomingRecord[]): Promise<ReadonlyMap<number, Failure>> {
+    return this.stage.handle(records);
   }
 }

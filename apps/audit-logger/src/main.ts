@@ -16,7 +16,8 @@ await runService({
     const database = new Database({
       url: settings.databaseUrl,
       applicationName: 'tributary-audit-logger',
-      maxConnections: 2,
+      // Two transactions at once, and what keeps the trees and the months.
+      maxConnections: 4,
       onIdleError: (error) => logger.warn({ error }, 'database.connection-lost'),
     });
     const held = openDataKeys({
@@ -35,9 +36,9 @@ await runService({
       {
         codec: platform.codec,
         prepare: (entries) => ledger.prepareRows(entries),
-        write: async (batch) => {
+        write: async (batches) => {
           const startedAt = performance.now();
-          await ledger.writePrepared(batch as PreparedBatch);
+          await ledger.writePrepared(batches as readonly PreparedBatch[]);
           metrics.record('ledger.write.duration', (performance.now() - startedAt) / 1000);
         },
         onWritten: (rows) => metrics.add('ledger.rows', rows),

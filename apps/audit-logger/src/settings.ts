@@ -6,8 +6,8 @@ export const auditLoggerSettings = {
   ...kekSettings,
   concurrency: integer(
     'CONCURRENCY',
-    'Audit records in memory at the same time: the largest batch that can form.',
-    6000,
+    'Batches of up to 100 audit records that are worked on at the same time; up to 2,000 records go into one transaction.',
+    60,
     1,
   ),
   auditLogName: text(

@@ -15,7 +15,7 @@ export { type CopyRank, outranks } from './consumer/retry/parked-copy.js';
 export * from './consumer/runtime-options.js';
 export { concerns, rootOf, scopeWithin } from './consumer/scopes.js';
 export * from './nest/boot-check.js';
-export { Consumes } from './nest/consumes.js';
+export { Consumes, ConsumesBatches } from './nest/consumes.js';
 export { KafkaRuntimeServer } from './nest/kafka-runtime-server.js';
 export * from './producer/producer-errors.js';
 export { type ProduceRequestFacts, RecordProducer } from './producer/record-producer.js';

@@ -10,6 +10,7 @@ import { aDeadLetter, headersOfDeath } from './testing/dead-letter-world.js';
 const codec: RecordCodec = {
   encode: async (topic, record, value) =>
     Buffer.concat([Buffer.from(`${topic} ${record}\n`), avroType(record).toBuffer(value)]),
+  decodeKnown: () => undefined,
   decode: async <T>(bytes: Buffer) => {
     const end = bytes.indexOf(10);
     const recordName = bytes.toString('utf8', 0, end).split(' ')[1] ?? '';

@@ -9,6 +9,7 @@ export * from './ledger/ledger-rows.js';
 export * from './ledger/ledger-trees.js';
 export * from './ledger/ledger-view.js';
 export * from './ledger/legal-holds.js';
+export type { PreparedBatch } from './ledger/prepared-batch.js';
 export * from './ledger/retention-policies.js';
 export * from './ledger/retired-rows.js';
 export * from './migrate.js';

@@ -13,6 +13,8 @@ export interface RecordCodec {
   encode(topic: string, record: RecordName, value: object): Promise<Buffer>;
   /** @throws InvalidAvro, SchemaNotFound, RegistryUnavailable */
   decode<T>(bytes: Buffer, reader?: RecordName): Promise<{ readonly recordName: string; readonly value: T }>;
+  /** As `decode`, at once; undefined when the schema is not known yet. @throws InvalidAvro */
+  decodeKnown<T>(bytes: Buffer, reader?: RecordName): { readonly recordName: string; readonly value: T } | undefined;
 }
 
 /** The wall clock and chance, passed in so that tests have their own. */
@@ -28,6 +30,7 @@ export const realSurroundings: Surroundings = { nowMs: () => Date.now(), random:
 export function patientCodec(codec: RecordCodec): RecordCodec {
   return {
     decode: (bytes, reader) => codec.decode(bytes, reader),
+    decodeKnown: (bytes, reader) => codec.decodeKnown(bytes, reader),
     encode: async (topic, record, value) => {
       try {
         return await codec.encode(topic, record, value);

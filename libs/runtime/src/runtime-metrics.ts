@@ -11,8 +11,8 @@ export function observerFor(metrics: Metrics): RuntimeObserver {
       if (isRepeat) metrics.add('attempts.repeated', 1, { group });
       if (delay) metrics.record('delay.error', delay.errorMs / 1000, { group, kind: delay.kind });
     },
-    attempted: ({ group, topic, settlement, durationMs }) => {
-      metrics.add('records.settled', 1, { group, topic, settlement });
+    attempted: ({ group, topic, records, settlement, durationMs }) => {
+      metrics.add('records.settled', records, { group, topic, settlement });
       metrics.record('messaging.process.duration', durationMs / 1000, labels.of('process', topic, group));
     },
     polled: ({ durationMs }) => metrics.record('messaging.client.operation.duration', durationMs / 1000, pollLabels),

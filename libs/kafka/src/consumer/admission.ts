@@ -4,10 +4,10 @@ import { headerText } from '../records.js';
 import type { FetchedBatch, FetchedMessage } from './consumer-driver.js';
 import { FetchedRecord } from './fetched-record.js';
 import type { KeyScheduler } from './key-scheduler.js';
-import { type Entry, laneIn, type OwnedPartition } from './owned-partition.js';
+import { type Entry, laneIn, type Member, type OwnedPartition } from './owned-partition.js';
 import { PartitionTracker } from './partition-tracker.js';
 import type { PauseRegistry } from './pause-registry.js';
-import type { ConsumeOptions } from './runtime-options.js';
+import type { BatchOptions, ConsumeOptions } from './runtime-options.js';
 import { rootScope } from './scopes.js';
 
 export type WindowLimits = Required<Pick<ConsumeOptions, 'maxWindowRecords' | 'maxWindowBytes' | 'ordering'>>;
@@ -16,9 +16,10 @@ export type WindowLimits = Required<Pick<ConsumeOptions, 'maxWindowRecords' | 'm
 const keylessLane = '\u{1f511}';
 /** What a record costs besides its key and value. */
 const recordOverheadBytes = 200;
+const defaultBatchRecords = 500;
 
 export interface AdmissionParts {
-  readonly options: WindowLimits & Pick<ConsumeOptions, 'lane' | 'gateScope'>;
+  readonly options: WindowLimits & Pick<ConsumeOptions, 'lane' | 'gateScope' | 'batches'>;
   readonly scheduler: () => Pick<KeyScheduler, 'add'>;
   readonly pauses: PauseRegistry;
   readonly logger: Logger;
@@ -42,7 +43,36 @@ export class Admission {
 
   /** @returns one past the last offset that was taken over. */
   admit(owner: OwnedPartition, tracker: PartitionTracker, batch: FetchedBatch): number {
+    if (this.parts.options.batches) return this.admitTogether(owner, tracker, batch, this.parts.options.batches);
     return this.admitEach(owner, tracker, batch, (message, position) => this.enqueue(owner, message, position));
+  }
+
+  private admitTogether(
+    owner: OwnedPartition,
+    tracker: PartitionTracker,
+    batch: FetchedBatch,
+    { maxRecords = defaultBatchRecords }: BatchOptions,
+  ): number {
+    let members: Member[] = [];
+    let bytes = 0;
+    const add = () => {
+      if (members.length > 0) this.addTogether(owner, members, bytes);
+      members = [];
+      bytes = 0;
+    };
+    const taken = this.admitEach(owner, tracker, batch, (message, position) => {
+      members.push({ record: new FetchedRecord(owner.topic, owner.partition, message), position });
+      bytes += bytesOf(message);
+      if (members.length === maxRecords) add();
+    });
+    add();
+    return taken;
+  }
+
+  private addTogether(owner: OwnedPartition, members: readonly Member[], bytes: number): void {
+    owner.windowRecords += members.length;
+    owner.windowBytes += bytes;
+    this.parts.scheduler().add(batchEntry(owner, members, bytes));
   }
 
   /** As `admit`, with something else done to each new record. */
@@ -163,7 +193,19 @@ export class Admission {
 export const bytesOf = ({ key, value }: FetchedMessage): number =>
   (value?.length ?? 0) + (key?.length ?? 0) + recordOverheadBytes;
 
-export function entryOf(lane: Entry['lane'], record: FetchedRecord, position: number, bytes: number): Entry {
+/** Records that are attempted together, in a lane of their own. */
+export function batchEntry(owner: OwnedPartition, members: readonly Member[], bytes: number, name = 'batch'): Entry {
+  const { record, position } = members[0] as Member;
+  return entryOf(laneIn(owner, `${name}#${record.offsetText}`), record, position, bytes, members);
+}
+
+export function entryOf(
+  lane: Entry['lane'],
+  record: FetchedRecord,
+  position: number,
+  bytes: number,
+  members?: readonly Member[],
+): Entry {
   return {
     owner: lane.owner,
     record,
@@ -176,5 +218,6 @@ export function entryOf(lane: Entry['lane'], record: FetchedRecord, position: nu
     gatedSinceMs: undefined,
     faults: 0,
     copy: undefined,
+    members,
   };
 }

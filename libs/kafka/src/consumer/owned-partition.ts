@@ -5,7 +5,14 @@ import type { PartitionTracker } from './partition-tracker.js';
 import { ReadyLanes } from './ready-lanes.js';
 import type { ParkedCopy } from './retry/parked-copy.js';
 
-/** One record on its way through the scheduler. */
+/** One record of several that are attempted together. */
+export interface Member {
+  readonly record: FetchedRecord;
+  /** The tracker's. */
+  readonly position: number;
+}
+
+/** One record on its way through the scheduler, or the first of several. */
 export interface Entry {
   readonly owner: OwnedPartition;
   readonly record: FetchedRecord;
@@ -24,6 +31,8 @@ export interface Entry {
   faults: number;
   /** The parked copy that this is an attempt of; undefined for a record of the main topic. */
   copy: ParkedCopy | undefined;
+  /** All that are attempted together, this one first; undefined: it is attempted alone. */
+  readonly members: readonly Member[] | undefined;
 }
 
 /**

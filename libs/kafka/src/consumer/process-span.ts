@@ -13,6 +13,8 @@ import { headerText, type IncomingRecord } from '../records.js';
 
 const tracer = trace.getTracer('@tributary/kafka');
 
+const mostLinks = 128;
+
 const headerGetter: TextMapGetter<IncomingRecord> = {
   keys: (record) => Object.keys(record.rawHeaders),
   get: (record, name) => headerText(record.rawHeaders, name.toLowerCase()),
@@ -42,6 +44,28 @@ export function startProcessSpan(record: IncomingRecord, group: string, attempt:
     if (record.value === null) span.setAttribute('messaging.kafka.message.tombstone', true);
   }
   return { span, context: trace.setSpan(parent, span) };
+}
+
+/** One span for all of them: links to where they were made, of which a span has 128 at most, and no parent. */
+export function startBatchSpan(records: readonly IncomingRecord[], group: string): ProcessSpan {
+  const [first] = records;
+  const span = tracer.startSpan(`process ${first?.topic}`, { kind: SpanKind.CONSUMER, root: true });
+  if (span.isRecording() && first) {
+    span.setAttributes({
+      'messaging.system': 'kafka',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': first.topic,
+      'messaging.destination.partition.id': String(first.partition),
+      'messaging.consumer.group.name': group,
+      'messaging.batch.message_count': records.length,
+    });
+    for (const record of records.slice(0, mostLinks)) {
+      const creation = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, record, headerGetter));
+      if (creation) span.addLink({ context: creation });
+    }
+  }
+  return { span, context: trace.setSpan(ROOT_CONTEXT, span) };
 }
 
 export function runInSpan<T>({ context: active }: ProcessSpan, act: () => T): T {

@@ -3,11 +3,12 @@ import { type Clock, systemClock } from '../connection/clock.js';
 import type { Logger } from '../connection/logger.js';
 import type { RecordProducer } from '../producer/record-producer.js';
 import { Admission } from './admission.js';
+import { BatchSettler, type BatchSettlerParts } from './batch-settler.js';
 import { Committer } from './committer.js';
 import type { ConsumerDriver } from './consumer-driver.js';
 import { DeadLetters } from './dead-letters.js';
 import { KeyScheduler } from './key-scheduler.js';
-import type { OwnedPartition } from './owned-partition.js';
+import type { Entry, OwnedPartition } from './owned-partition.js';
 import { PartitionLoader } from './partition-loader.js';
 import { PauseRegistry } from './pause-registry.js';
 import { PauseWatchdog } from './pause-watchdog.js';
@@ -15,8 +16,8 @@ import { PairTakeover } from './retry/pair-takeover.js';
 import { RetryChain } from './retry/retry-chain.js';
 import { pairOf, type RetryPair } from './retry/retry-pair.js';
 import { defaultLongerThanMs, defaultTakeover, type PlantedBug } from './retry/retry-rules.js';
-import type { ConsumeOptions, RecordHandler, RetryOptions, RuntimeObserver } from './runtime-options.js';
-import { Settler } from './settler.js';
+import type { ConsumeOptions, OfBatches, RecordHandler, RetryOptions, RuntimeObserver } from './runtime-options.js';
+import { Settler, type SettlerParts } from './settler.js';
 
 export interface ConsumerRuntimeParts {
   readonly driver: ConsumerDriver;
@@ -24,7 +25,7 @@ export interface ConsumerRuntimeParts {
   readonly producer: Pick<RecordProducer, 'send'>;
   readonly topics: readonly TopicDefinition[];
   readonly options: ConsumeOptions;
-  readonly handler: RecordHandler;
+  readonly handler: RecordHandler | OfBatches;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly observer?: RuntimeObserver;
@@ -58,7 +59,6 @@ export class RuntimeComponents {
   readonly admission: Admission;
   readonly committer: Committer;
   readonly loader: PartitionLoader;
-  readonly settler: Settler;
   readonly watchdog: PauseWatchdog;
   /** Undefined without a retry topic. */
   readonly chain: RetryChain | undefined;
@@ -70,7 +70,7 @@ export class RuntimeComponents {
   ) {
     const { driver, logger, handler, producer, observer, plantedBug } = parts;
     const { stopping, noteIdle, owned } = view;
-    const options = { ...defaults, ...parts.options };
+    const options = optionsOf(parts);
     const { group } = options;
     const clock = parts.clock ?? systemClock;
     const mayAct = () => clock.now() < (driver.sessionEndsAtMs?.() ?? Number.POSITIVE_INFINITY);
@@ -81,7 +81,7 @@ export class RuntimeComponents {
       clock,
       concurrency: options.concurrency,
       scopeOf: ({ record, lane }) => this.admission.scopeOf(record, lane.key),
-      attempt: (entry) => this.settler.attempt(entry),
+      attempt: (entry) => attempt(entry),
       permit: (entry) => this.chain?.permit(entry) ?? 'go',
       onStarved: () => this.admission.readMore(),
       onOpen: (scope) => this.chain?.onOpen(this.pairs(), scope),
@@ -145,7 +145,7 @@ export class RuntimeComponents {
       });
     }
     this.watchdog = new PauseWatchdog({ ...shared, owned, observer });
-    this.settler = new Settler({ ...shared, handler, observer, chain: this.chain });
+    const attempt = attemptOf(handler, { ...shared, observer, chain: this.chain });
   }
 
   /** There is something new to commit. */
@@ -166,6 +166,31 @@ export class RuntimeComponents {
       if (pair?.main === owner) yield pair;
     }
   }
+}
+
+function optionsOf({ options, handler }: ConsumerRuntimeParts): ConsumeOptions & Limits {
+  if (typeof handler === 'function') {
+    if (options.batches)
+      throw new TypeError(`group ${options.group} has options of batches, but its handler is of records`);
+    return { ...defaults, ...options };
+  }
+  const misfits = (['retries', 'gatePolicy', 'gateScope', 'lane'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  if (misfits.length > 0 || options.ordering !== 'none')
+    throw new TypeError(
+      `group ${options.group} takes records in batches, so it says ordering: 'none' and nothing of ${misfits.join(', ') || 'lanes, gates and retries'}`,
+    );
+  return { ...defaults, ...options, batches: options.batches ?? {} };
+}
+
+function attemptOf(
+  handler: RecordHandler | OfBatches,
+  parts: Omit<SettlerParts, 'handler'> & BatchSettlerParts,
+): (entry: Entry) => void {
+  const settler =
+    typeof handler === 'function' ? new Settler({ ...parts, handler }) : new BatchSettler(handler.ofBatches, parts);
+  return (entry) => settler.attempt(entry);
 }
 
 /** A mistake in the options of the group. */

@@ -18,6 +18,27 @@ export interface Attempt {
 /** Decides what becomes of one record. The span of the attempt is active while it runs. */
 export type RecordHandler = (record: IncomingRecord, attempt: Attempt) => Promise<Settlement>;
 
+/**
+ * Decides about records that came together, all of one partition and in its order. Answers with the failures of those that must go
+ * to the dead-letter topic, by their index; the others are finished. When it throws an error that is worth a retry, all of them come
+ * again; at another one each comes again alone, so that a mistake costs no record but its own.
+ */
+export type BatchHandler = (
+  records: readonly IncomingRecord[],
+  attempt: Attempt,
+) => Promise<ReadonlyMap<number, Failure>>;
+
+/** Marks a handler as one of batches. */
+export interface OfBatches {
+  readonly ofBatches: BatchHandler;
+}
+
+/** Of a consumer whose records need no order and are dealt with many at a time. */
+export interface BatchOptions {
+  /** Default 500. */
+  readonly maxRecords?: number;
+}
+
 export interface ConsumeOptions {
   readonly group: string;
   /** Records of one lane go one after the other, in order. Default: the key; records without a key share a lane. */
@@ -34,6 +55,8 @@ export interface ConsumeOptions {
   readonly fetchSpacing?: FetchSpacing;
   /** `none`: records of one lane run at the same time too. Default `key`. */
   readonly ordering?: 'key' | 'none';
+  /** For a handler of batches, which has neither order, gates nor retry topic; `concurrency` counts batches then. */
+  readonly batches?: BatchOptions;
   readonly deadLetterTopic: TopicDefinition | ((record: IncomingRecord) => TopicDefinition);
   /** Which records wait together at a gate, named by `scopeWithin` when it is a part of something. Default: the `x-connection-id` header, else the lane. */
   readonly gateScope?: (record: IncomingRecord) => string;
@@ -108,6 +131,8 @@ export interface AttemptedFacts {
   readonly group: string;
   readonly topic: string;
   readonly attempt: number;
+  /** That the attempt was about. */
+  readonly records: number;
   /** `put-back`: our infrastructure failed, no attempt was charged. `lost`: the partition went away meanwhile. */
   readonly settlement: SettlementKind;
   readonly durationMs: number;

@@ -7,6 +7,7 @@ import { type DeadLetters, whereIs } from './dead-letters.js';
 import type { KeyScheduler } from './key-scheduler.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 import { endProcessSpan, type ProcessSpan, runInSpan, startProcessSpan } from './process-span.js';
+import { mistakeOf, putBack } from './put-back.js';
 import type { RetryChain } from './retry/retry-chain.js';
 import { pairOf } from './retry/retry-pair.js';
 import type { RecordHandler, RuntimeObserver, SettlementKind } from './runtime-options.js';
@@ -28,9 +29,6 @@ export interface SettlerParts {
   /** An attempt is over. */
   readonly noteIdle: () => void;
 }
-
-const firstPutBackMs = 1_000;
-const longestPutBackMs = 30_000;
 
 /** Makes attempts and executes what the handler decided. */
 export class Settler {
@@ -99,7 +97,7 @@ export class Settler {
   private settleThrown(entry: Entry, error: unknown): void {
     this.parts.scheduler.attemptEnded(entry);
     if (this.isLate(entry)) return;
-    if (error instanceof PlatformError && error.retryable) this.putBack(entry, error);
+    if (error instanceof PlatformError && error.retryable) putBack(entry, error, this.parts);
     else if (this.parts.stopping.aborted || entry.owner.signal.aborted) this.parts.scheduler.release(entry);
     else this.buryMistake(entry, error);
     this.parts.noteIdle();
@@ -168,20 +166,9 @@ export class Settler {
     this.parts.chain?.moved(pairOf(entry.owner), entry.lane.key);
   }
 
-  // Something the handler needs does not answer. That says nothing about the record, so it waits as long as it takes.
-  private putBack(entry: Entry, error: PlatformError): void {
-    entry.faults += 1;
-    const delayMs = Math.min(firstPutBackMs * 2 ** (entry.faults - 1), longestPutBackMs);
-    const line = { ...errorFields(error), ...whereIs(entry.record), code: error.code, delayMs };
-    this.parts.logger[entry.faults === 1 ? 'warn' : 'debug'](line, 'record.put-back');
-    this.parts.scheduler.hold(entry, delayMs, `${error.code}: ${error.message}`);
-  }
-
   private buryMistake(entry: Entry, error: unknown): void {
     this.logMistake(error, entry.record, 'handler-failed');
-    const code = error instanceof PlatformError ? error.code : error instanceof Error ? error.name : typeof error;
-    const reason = error instanceof Error ? error.message : String(error);
-    void this.bury(entry, { errorClass: 'invalid', code, reason, stage: 'handler' });
+    void this.bury(entry, mistakeOf(error));
   }
 
   /** The offset is finished only when the dead letter is acknowledged: the lane waits, nothing is passed over. */
@@ -205,6 +192,7 @@ export class Settler {
       group: this.parts.group,
       topic: entry.owner.topic,
       attempt,
+      records: 1,
       settlement: settlement ?? 'put-back',
       durationMs: performance.now() - startedMs,
     });

@@ -1,7 +1,6 @@
 import { EventPattern } from '@nestjs/microservices';
 import type { TopicDefinition } from '@tributary/contracts';
-import type { Attempt, ConsumeOptions, RecordHandler } from '../consumer/runtime-options.js';
-import type { IncomingRecord } from '../records.js';
+import type { Attempt, BatchHandler, ConsumeOptions, OfBatches, RecordHandler } from '../consumer/runtime-options.js';
 
 /** Routes `@Consumes` handlers to `KafkaRuntimeServer` and to no other transport. */
 export const kafkaRuntimeTransport = Symbol('tributary.kafka-runtime');
@@ -19,7 +18,7 @@ export interface Subscription {
 
 /** Passed through Nest once at start-up instead of a record: the decorated method answers with itself, bound to its instance. */
 export class BindRequest {
-  handler: RecordHandler | undefined;
+  handler: RecordHandler | OfBatches | undefined;
   consumer: unknown;
 }
 
@@ -41,12 +40,31 @@ export function Consumes<Consumer = unknown>(
   topics: OneOrMany | ((consumer: Consumer) => OneOrMany),
   options: ConsumeOptions | ((consumer: Consumer) => ConsumeOptions),
 ): MethodDecorator {
+  return bound(topics, options, (method: RecordHandler) => method);
+}
+
+/**
+ * As `Consumes`, for a method `(records, attempt) => Promise<Map<index, Failure>>` that takes many records of a partition at a
+ * time: for records that need no order, and of which there are more than can be looked at singly.
+ */
+export function ConsumesBatches<Consumer = unknown>(
+  topics: OneOrMany | ((consumer: Consumer) => OneOrMany),
+  options: ConsumeOptions | ((consumer: Consumer) => ConsumeOptions),
+): MethodDecorator {
+  return bound(topics, options, (ofBatches: BatchHandler) => ({ ofBatches }));
+}
+
+function bound<Consumer, Method extends RecordHandler | BatchHandler>(
+  topics: OneOrMany | ((consumer: Consumer) => OneOrMany),
+  options: ConsumeOptions | ((consumer: Consumer) => ConsumeOptions),
+  marked: (method: Method) => RecordHandler | OfBatches,
+): MethodDecorator {
   return (target, key, descriptor) => {
-    const method = descriptor.value as unknown as RecordHandler;
-    const bindable = function (this: unknown, record: IncomingRecord | BindRequest, attempt: Attempt) {
-      if (!(record instanceof BindRequest)) return method.call(this, record, attempt);
-      record.handler = method.bind(this);
-      record.consumer = this;
+    const method = descriptor.value as unknown as (this: unknown, given: unknown, attempt: Attempt) => unknown;
+    const bindable = function (this: unknown, given: unknown, attempt: Attempt) {
+      if (!(given instanceof BindRequest)) return method.call(this, given, attempt);
+      given.handler = marked(method.bind(this) as Method);
+      given.consumer = this;
       return undefined;
     };
     const bindableDescriptor = { ...descriptor, value: bindable };

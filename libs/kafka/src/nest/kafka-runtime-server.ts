@@ -8,7 +8,13 @@ import type { Logger } from '../connection/logger.js';
 import { AttemptTiming } from '../consumer/attempt-timing.js';
 import { ConsumerRuntime } from '../consumer/consumer-runtime.js';
 import { KafkaJsDriver } from '../consumer/kafkajs-driver.js';
-import type { ConsumeOptions, RecordHandler, RuntimeObserver, RuntimeSnapshot } from '../consumer/runtime-options.js';
+import type {
+  ConsumeOptions,
+  OfBatches,
+  RecordHandler,
+  RuntimeObserver,
+  RuntimeSnapshot,
+} from '../consumer/runtime-options.js';
 import type { RecordProducer } from '../producer/record-producer.js';
 import { type BoundSubscription, checkSubscriptions, type ExpectedSubscription } from './boot-check.js';
 import { BindRequest, type ConsumesExtras, kafkaRuntimeTransport, type Subscription } from './consumes.js';
@@ -34,7 +40,7 @@ interface Binding {
   readonly subscription: Subscription;
   readonly topics: readonly TopicDefinition[];
   readonly options: ConsumeOptions;
-  readonly handler: RecordHandler;
+  readonly handler: RecordHandler | OfBatches;
 }
 
 const defaultStopDeadlineMs = 20_000;
@@ -97,9 +103,9 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
   }
 
   /** Only somebody who looks at it pays for it. */
-  private watched(handler: RecordHandler, options: ConsumeOptions): RecordHandler {
+  private watched(handler: Binding['handler'], options: ConsumeOptions): Binding['handler'] {
     const { observer, clock = systemClock } = this.settings;
-    if (!observer?.started) return handler;
+    if (!observer?.started || typeof handler !== 'function') return handler;
     const onStarted = observer.started.bind(observer);
     return new AttemptTiming({ clock, options, onStarted }).watch(handler);
   }

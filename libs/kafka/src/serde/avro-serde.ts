@@ -34,7 +34,8 @@ export class AvroSerde {
   private readonly clock: Clock;
   private readonly ids = new Map<string, number>();
   private readonly writers = new Map<number, Type>();
-  private readonly resolvers = new Map<string, Resolver>();
+  /** By the type that is read as, then by the id of the one that was written. */
+  private readonly resolvers = new Map<Type, Map<number, Resolver>>();
   private readonly notFound = new Map<string, { error: SchemaNotFound; untilMs: number }>();
   private readonly asking = new Map<string, Promise<unknown>>();
 
@@ -78,19 +79,29 @@ export class AvroSerde {
   async decode<T = Record<string, unknown>>(bytes: Buffer, readerRecordName?: string): Promise<Decoded<T>> {
     const { schemaId, body } = unframe(bytes);
     const writer = this.writers.get(schemaId) ?? (await this.askForType(schemaId));
+    return this.decodeAs<T>(writer, schemaId, body, readerRecordName);
+  }
+
+  /** As `decode`, for a schema that was read before: undefined when it was not. @throws InvalidAvro. */
+  decodeKnown<T = Record<string, unknown>>(bytes: Buffer, readerRecordName?: string): Decoded<T> | undefined {
+    const { schemaId, body } = unframe(bytes);
+    const writer = this.writers.get(schemaId);
+    return writer && this.decodeAs<T>(writer, schemaId, body, readerRecordName);
+  }
+
+  private decodeAs<T>(writer: Type, schemaId: number, body: Buffer, readerRecordName?: string): Decoded<T> {
     const recordName = writer.name ?? '';
     const reader = readerOf(readerRecordName ?? recordName, schemaId);
-    const resolver = this.resolverOf(schemaId, writer, reader);
-    return { recordName, value: read<T>(reader, body, resolver), schemaId };
+    return { recordName, value: read<T>(reader, body, this.resolverOf(schemaId, writer, reader)), schemaId };
   }
 
   private resolverOf(schemaId: number, writer: Type, reader: Type): Resolver {
-    const name = `${schemaId}:${reader.name}`;
-    const known = this.resolvers.get(name);
+    const known = this.resolvers.get(reader)?.get(schemaId);
     if (known) return known;
     try {
       const resolver = reader.createResolver(writer);
-      this.resolvers.set(name, resolver);
+      const ofReader = this.resolvers.get(reader) ?? new Map<number, Resolver>();
+      this.resolvers.set(reader, ofReader.set(schemaId, resolver));
       return resolver;
     } catch (error) {
       throw new InvalidAvro(`schema id ${schemaId} (${writer.name}) cannot be read as ${reader.name}`, error);

@@ -1,35 +1,45 @@
-const signature = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+/** What a COPY begins and ends with. */
+export const copyStart = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+export const copyEnd = Buffer.from([0xff, 0xff]);
 const jsonbVersion = 1;
 /** PostgreSQL counts microseconds from the year 2000. */
 const epoch2000Ms = 946_684_800_000;
-const firstBytes = 1 << 20;
+const firstBytes = 1 << 19;
 
-/** Rows in PostgreSQL's binary COPY format. Not to be used again after `take`. */
+/** Rows in PostgreSQL's binary COPY format. */
 export class CopyBuffer {
-  private bytes = Buffer.allocUnsafe(firstBytes);
-  private at = signature.length;
+  private buffer = Buffer.allocUnsafe(firstBytes);
+  private at = 0;
 
-  constructor() {
-    signature.copy(this.bytes);
+  get length(): number {
+    return this.at;
+  }
+
+  /** Everything so far. */
+  bytes(): Buffer {
+    return this.buffer.subarray(0, this.at);
   }
 
   row(columns: number): void {
     this.room(2);
-    this.at = this.bytes.writeInt16BE(columns, this.at);
+    this.at = this.buffer.writeInt16BE(columns, this.at);
   }
 
   absent(): void {
-    this.length(-1, 0);
+    this.lengthOf(-1, 0);
   }
 
   int(value: number): void {
-    this.length(4, 4);
-    this.at = this.bytes.writeInt32BE(value, this.at);
+    this.lengthOf(4, 4);
+    this.at = this.buffer.writeInt32BE(value, this.at);
   }
 
-  bigint(value: number | bigint): void {
-    this.length(8, 8);
-    this.at = this.bytes.writeBigInt64BE(BigInt(value), this.at);
+  /** @param value an integer that a double holds exactly: without a bigint, of which a row would make five. */
+  bigint(value: number): void {
+    this.lengthOf(8, 8);
+    const high = Math.floor(value / 2 ** 32);
+    this.at = this.buffer.writeInt32BE(high, this.at);
+    this.at = this.buffer.writeUInt32BE(value - high * 2 ** 32, this.at);
   }
 
   /** @param ms epoch milliseconds. */
@@ -38,8 +48,8 @@ export class CopyBuffer {
   }
 
   flag(value: boolean): void {
-    this.length(1, 1);
-    this.bytes[this.at++] = value ? 1 : 0;
+    this.lengthOf(1, 1);
+    this.buffer[this.at++] = value ? 1 : 0;
   }
 
   data(value: Buffer | null): void {
@@ -47,8 +57,14 @@ export class CopyBuffer {
       this.absent();
       return;
     }
-    this.length(value.length, value.length);
-    this.at += value.copy(this.bytes, this.at);
+    this.lengthOf(value.length, value.length);
+    this.at += value.copy(this.buffer, this.at);
+  }
+
+  /** Bytes, each a character. */
+  latin1(value: string): void {
+    this.lengthOf(value.length, value.length);
+    this.at += this.buffer.write(value, this.at, 'latin1');
   }
 
   text(value: string | null): void {
@@ -57,35 +73,28 @@ export class CopyBuffer {
       return;
     }
     this.room(4 + value.length * 3);
-    const written = this.bytes.write(value, this.at + 4);
-    this.bytes.writeInt32BE(written, this.at);
+    const written = this.buffer.write(value, this.at + 4);
+    this.buffer.writeInt32BE(written, this.at);
     this.at += 4 + written;
   }
 
   json(value: string): void {
     this.room(5 + value.length * 3);
-    const written = this.bytes.write(value, this.at + 5);
-    this.bytes.writeInt32BE(written + 1, this.at);
-    this.bytes[this.at + 4] = jsonbVersion;
+    const written = this.buffer.write(value, this.at + 5);
+    this.buffer.writeInt32BE(written + 1, this.at);
+    this.buffer[this.at + 4] = jsonbVersion;
     this.at += 5 + written;
   }
 
-  /** Everything so far, and the end of the data. */
-  take(): Buffer {
-    this.room(2);
-    this.at = this.bytes.writeInt16BE(-1, this.at);
-    return this.bytes.subarray(0, this.at);
-  }
-
-  private length(length: number, room: number): void {
+  private lengthOf(length: number, room: number): void {
     this.room(4 + room);
-    this.at = this.bytes.writeInt32BE(length, this.at);
+    this.at = this.buffer.writeInt32BE(length, this.at);
   }
 
   private room(wanted: number): void {
-    if (this.at + wanted <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.at + wanted));
-    this.bytes.copy(grown, 0, 0, this.at);
-    this.bytes = grown;
+    if (this.at + wanted <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.at + wanted));
+    this.buffer.copy(grown, 0, 0, this.at);
+    this.buffer = grown;
   }
 }

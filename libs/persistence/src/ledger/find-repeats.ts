@@ -1,6 +1,6 @@
 import type { Database } from '../database.js';
-import type { LedgerEntry } from './ledger-row.js';
-import type { Numbered, ToldOrigins } from './told-origins.js';
+import type { RowFact } from './prepared-batch.js';
+import type { ToldOrigins } from './told-origins.js';
 
 /** Longer than a topic keeps a record: what could be told again is found. */
 const lookBackMs = 45 * 86_400_000;
@@ -24,59 +24,49 @@ const byEntity = `
     SELECT 1 FROM ledger.audit_record r WHERE r.entity = w.entity AND r.audit_id = w.id AND r.recorded_at >= $4
     LIMIT 1) AS told`;
 
-type Batch = ReadonlyArray<{ readonly entry: LedgerEntry }>;
-
 /**
- * Which entries of a batch tell a fact that an earlier one, or the ledger, tells already. The positions of the batch's
- * partitions must be held: a fact has one key, so it always comes in the same partition.
+ * Which rows tell a fact that an earlier one, or the ledger, tells already. The positions of their partitions must be held: a
+ * fact has one key, so it always comes in the same partition.
  */
-export async function findRepeats(query: Database['query'], batch: Batch, told: ToldOrigins): Promise<Set<number>> {
-  const repeats = new Set<number>();
+export async function findRepeats(
+  query: Database['query'],
+  facts: readonly RowFact[],
+  told: ToldOrigins,
+): Promise<Set<RowFact>> {
+  const repeats = new Set<RowFact>();
   const ids = new Set<string>();
-  const ofOrigins: Numbered[] = [];
-  const ofEntities: Numbered[] = [];
-  for (const [n, { entry }] of batch.entries()) {
-    const { record } = entry;
-    if (ids.has(record.auditId)) repeats.add(n);
-    ids.add(record.auditId);
-    if (record.originTopic !== null) ofOrigins.push({ n, record });
-    else if (record.entity !== null) ofEntities.push({ n, record });
+  const ofOrigins: RowFact[] = [];
+  const ofEntities: RowFact[] = [];
+  for (const fact of facts) {
+    if (ids.has(fact.auditId)) repeats.add(fact);
+    ids.add(fact.auditId);
+    if (fact.originTopic !== null) ofOrigins.push(fact);
+    else if (fact.entity !== null) ofEntities.push(fact);
   }
   const doubtful = await told.doubtful(query, ofOrigins);
   if (doubtful.length === 0 && ofEntities.length === 0) return repeats;
-  const since = new Date(Math.min(...batch.map(({ entry }) => entry.timestampMs)) - lookBackMs).toISOString();
+  const since = new Date(Math.min(...facts.map(({ timestampMs }) => timestampMs)) - lookBackMs).toISOString();
   await query(onlyByIndex);
-  if (doubtful.length > 0)
-    await addTold(query, repeats, 'ledger-told-origin', byOrigin, originColumns(doubtful, since));
-  if (ofEntities.length > 0)
-    await addTold(query, repeats, 'ledger-told-entity', byEntity, entityColumns(ofEntities, since));
+  const add = async (name: string, statement: string, wanted: readonly RowFact[], columns: unknown[]) => {
+    const numbers = wanted.map((_, n) => n);
+    for (const { n } of await query<{ n: number }>(statement, [...columns, numbers, since], name))
+      repeats.add(wanted[n] as RowFact);
+  };
+  if (doubtful.length > 0) await add('ledger-told-origin', byOrigin, doubtful, originColumns(doubtful));
+  if (ofEntities.length > 0) await add('ledger-told-entity', byEntity, ofEntities, entityColumns(ofEntities));
   return repeats;
 }
 
-async function addTold(
-  query: Database['query'],
-  repeats: Set<number>,
-  name: string,
-  statement: string,
-  values: unknown[],
-): Promise<void> {
-  for (const { n } of await query<{ n: number }>(statement, values, name)) repeats.add(n);
-}
-
-const originColumns = (wanted: readonly Numbered[], since: string): unknown[] => [
-  wanted.map(({ record }) => asKept(record.originTopic)),
-  wanted.map(({ record }) => record.originPartition),
-  wanted.map(({ record }) => record.originOffset),
-  wanted.map(({ record }) => asKept(record.auditId)),
-  wanted.map(({ n }) => n),
-  since,
+const originColumns = (wanted: readonly RowFact[]): unknown[] => [
+  wanted.map(({ originTopic }) => asKept(originTopic)),
+  wanted.map(({ originPartition }) => originPartition),
+  wanted.map(({ originOffset }) => originOffset),
+  wanted.map(({ auditId }) => asKept(auditId)),
 ];
 
-const entityColumns = (wanted: readonly Numbered[], since: string): unknown[] => [
-  wanted.map(({ record }) => asKept(record.entity)),
-  wanted.map(({ record }) => asKept(record.auditId)),
-  wanted.map(({ n }) => n),
-  since,
+const entityColumns = (wanted: readonly RowFact[]): unknown[] => [
+  wanted.map(({ entity }) => asKept(entity)),
+  wanted.map(({ auditId }) => asKept(auditId)),
 ];
 
 const asKept = (text: string | null): string | undefined => text?.replaceAll('\0', '\uFFFD');

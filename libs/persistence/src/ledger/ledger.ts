@@ -4,18 +4,16 @@ import type { DataKey, NamedSubject } from '../personal/data-keys.js';
 import { dataSubjectOf, nameOf, type SplitRecord, splitRecord } from '../personal/personal-fields.js';
 import { CopyBuffer } from './copy-buffer.js';
 import { findRepeats } from './find-repeats.js';
-import { copiedColumns, type LedgerEntry, type PreparedRow, prepareRow, writeRow } from './ledger-row.js';
+import { copiedColumns, type LedgerEntry, prepareRow, writeRow } from './ledger-row.js';
 import { addSums, monthSumsOf, sumColumns } from './month-sums.js';
 import { type PersonalColumns, personalColumns } from './personal-columns.js';
+import { copyChunks, factOf, PreparedBatch, type RowFact } from './prepared-batch.js';
 import { ToldOrigins } from './told-origins.js';
 
 export interface LedgerPorts {
   readonly database: Pick<Database, 'query' | 'transaction'>;
   readonly dataKeys: { forWriting(subjects: readonly NamedSubject[]): Promise<DataKey[]> };
 }
-
-/** A batch whose rows are encrypted and hashed. */
-export type PreparedBatch = ReadonlyArray<{ readonly entry: LedgerEntry; readonly prepared: PreparedRow }>;
 
 type Query = Database['query'];
 
@@ -30,7 +28,7 @@ export class Ledger {
   private readonly months = new Set<string>();
   private readonly told = new ToldOrigins();
   /** Where this writer left each partition. */
-  private readonly leftAt = new Map<number, bigint>();
+  private readonly leftAt = new Map<number, number>();
 
   constructor(private readonly ports: LedgerPorts) {}
 
@@ -39,46 +37,48 @@ export class Ledger {
    * @throws RowRefused when the values of some entry cannot be kept; nothing of the batch was written then.
    */
   async write(entries: readonly LedgerEntry[]): Promise<void> {
-    await this.writePrepared(await this.prepareRows(entries));
+    await this.writePrepared([await this.prepareRows(entries)]);
   }
 
   /** What of `write` needs no ledger: encrypts and hashes, so that it can be done while another batch is written. */
   async prepareRows(entries: readonly LedgerEntry[]): Promise<PreparedBatch> {
     try {
-      const once = withoutDoubles(entries);
-      const splits = once.map(({ record }) => splitRecord(record));
-      const columns = await this.columnsOf(once, splits);
-      return once.map((entry, i) => ({
-        entry,
-        prepared: prepareRow(entry, splits[i] as SplitRecord, columns[i]),
-      }));
+      const splits = entries.map(({ record }) => splitRecord(record));
+      const columns = await this.columnsOf(entries, splits);
+      const rows = new CopyBuffer();
+      // Row by row: what was made for one is garbage before the next.
+      const facts = entries.map((entry, i) => {
+        const start = rows.length;
+        writeRow(rows, prepareRow(entry, splits[i] as SplitRecord, columns[i]));
+        return factOf(entry, start, rows.length);
+      });
+      return new PreparedBatch(rows.bytes(), facts);
     } catch (error) {
       throw forRecords(error);
     }
   }
 
   /** @throws as `write`. */
-  async writePrepared(batch: PreparedBatch): Promise<void> {
-    if (batch.length === 0) return;
+  async writePrepared(batches: readonly PreparedBatch[]): Promise<void> {
+    const facts = withoutDoubles(batches.flatMap((batch) => batch.facts));
+    if (facts.length === 0) return;
     try {
-      await this.ensureMonths(batch.map(({ entry }) => entry));
+      await this.ensureMonths(facts);
       await this.ports.database.transaction(async (query, copyIn) => {
-        const known = await lockPositions(query, batch);
-        if ([...known].some(([partition, next]) => this.leftAt.get(partition) !== next)) this.told.forget();
-        const fresh = await withoutWritten(query, batch, known);
+        const known = await lockPositions(query, facts);
+        for (const [partition, next] of known) if (this.leftAt.get(partition) !== next) this.told.forget(partition);
+        const fresh = await withoutWritten(query, facts, known);
         if (fresh.length === 0) return;
         const repeats = await findRepeats(query, fresh, this.told);
-        const rows = new CopyBuffer();
-        for (const [i, { prepared }] of fresh.entries()) writeRow(rows, prepared, repeats.has(i));
-        await copyIn(copyRows, [rows.take()]);
-        const sums = monthSumsOf(fresh.filter((_, i) => !repeats.has(i)).map(({ entry }) => entry));
+        await copyIn(copyRows, copyChunks(batches, new Set(fresh), repeats));
+        const sums = monthSumsOf(fresh.filter((fact) => !repeats.has(fact)));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
         const next = nextOffsets(fresh, known);
         await query(advancePositions, [[...next.keys()], [...next.values()].map(String)], 'ledger-position');
         for (const [partition, offset] of next) this.leftAt.set(partition, offset);
       });
     } catch (error) {
-      this.told.forget();
+      for (const { partition } of facts) this.told.forget(partition);
       throw forRecords(error);
     }
   }
@@ -107,7 +107,7 @@ export class Ledger {
     await this.ensureMonth(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
   }
 
-  private async ensureMonths(entries: readonly LedgerEntry[]): Promise<void> {
+  private async ensureMonths(entries: ReadonlyArray<Pick<RowFact, 'timestampMs'>>): Promise<void> {
     for (const { timestampMs } of entries) {
       if (timestampMs >= this.lastFromMs && timestampMs < this.lastToMs) continue;
       await this.ensureMonth(timestampMs);
@@ -130,25 +130,24 @@ export class Ledger {
 }
 
 /** The same record may come twice in a batch, when its partition was given back and taken again. */
-function withoutDoubles(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
-  const last = new Map<number, bigint>();
-  for (const { partition, offset } of entries) {
-    if (offset <= (last.get(partition) ?? -1n))
-      return [...new Map(entries.map((one) => [positionOf(one), one])).values()];
+function withoutDoubles(facts: readonly RowFact[]): readonly RowFact[] {
+  const last = new Map<number, number>();
+  for (const { partition, offset } of facts) {
+    if (offset <= (last.get(partition) ?? -1)) return [...new Map(facts.map((one) => [positionOf(one), one])).values()];
     last.set(partition, offset);
   }
-  return entries;
+  return facts;
 }
 
-const positionOf = ({ partition, offset }: LedgerEntry): string => `${partition}/${offset}`;
+const positionOf = ({ partition, offset }: RowFact): string => `${partition}/${offset}`;
 
 function subjectOf({ record }: LedgerEntry): NamedSubject {
   return { tenant: record.tenant ?? '', name: nameOf(dataSubjectOf(record)) };
 }
 
 /** Takes the positions of the batch's partitions, so that nobody else writes them meanwhile, and says where they are. */
-async function lockPositions(query: Query, batch: PreparedBatch): Promise<Map<number, bigint>> {
-  const partitions = [...new Set(batch.map(({ entry }) => entry.partition))];
+async function lockPositions(query: Query, facts: readonly RowFact[]): Promise<Map<number, number>> {
+  const partitions = [...new Set(facts.map(({ partition }) => partition))];
   const lock = () =>
     query<{ audit_partition: number; next_offset: string }>(
       'SELECT audit_partition, next_offset::text FROM ledger.position WHERE audit_partition = ANY($1::int[]) ORDER BY 1 FOR UPDATE',
@@ -163,32 +162,31 @@ async function lockPositions(query: Query, batch: PreparedBatch): Promise<Map<nu
     );
     rows = await lock();
   }
-  return new Map(rows.map((row) => [row.audit_partition, BigInt(row.next_offset)]));
+  return new Map(rows.map((row) => [row.audit_partition, Number(row.next_offset)]));
 }
 
 /** Behind the position anything may have been written before; from there on nothing was. */
 async function withoutWritten(
   query: Query,
-  batch: PreparedBatch,
-  positions: ReadonlyMap<number, bigint>,
-): Promise<PreparedBatch> {
-  const doubtful = batch.filter(({ entry }) => entry.offset < (positions.get(entry.partition) ?? 0n));
-  if (doubtful.length === 0) return batch;
+  facts: readonly RowFact[],
+  positions: ReadonlyMap<number, number>,
+): Promise<readonly RowFact[]> {
+  const doubtful = facts.filter(({ partition, offset }) => offset < (positions.get(partition) ?? 0));
+  if (doubtful.length === 0) return facts;
   const rows = await query<{ audit_partition: number; audit_offset: string }>(
     `SELECT r.audit_partition, r.audit_offset::text FROM ledger.audit_record r
      JOIN unnest($1::int[], $2::bigint[]) AS wanted (p, o) ON r.audit_partition = wanted.p AND r.audit_offset = wanted.o`,
-    [doubtful.map(({ entry }) => entry.partition), doubtful.map(({ entry }) => entry.offset.toString())],
+    [doubtful.map(({ partition }) => partition), doubtful.map(({ offset }) => offset.toString())],
     'ledger-written',
   );
   const written = new Set(rows.map((row) => `${row.audit_partition}/${row.audit_offset}`));
-  return batch.filter(({ entry }) => !written.has(positionOf(entry)));
+  return facts.filter((fact) => !written.has(positionOf(fact)));
 }
 
-function nextOffsets(batch: PreparedBatch, positions: ReadonlyMap<number, bigint>): Map<number, bigint> {
+function nextOffsets(facts: readonly RowFact[], positions: ReadonlyMap<number, number>): Map<number, number> {
   const next = new Map(positions);
-  for (const { entry } of batch) {
-    const before = next.get(entry.partition) ?? 0n;
-    if (entry.offset + 1n > before) next.set(entry.partition, entry.offset + 1n);
+  for (const { partition, offset } of facts) {
+    if (offset + 1 > (next.get(partition) ?? 0)) next.set(partition, offset + 1);
   }
   return next;
 }

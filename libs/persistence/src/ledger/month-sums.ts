@@ -1,4 +1,4 @@
-import type { LedgerEntry } from './ledger-row.js';
+import type { RowFact, Summed } from './prepared-batch.js';
 
 interface Sums {
   readonly month: string;
@@ -14,20 +14,15 @@ interface Sums {
 }
 
 /** What a batch adds to the monthly sums per destination. Repeats must have been left out. */
-export function monthSumsOf(entries: readonly LedgerEntry[]): Sums[] {
+export function monthSumsOf(facts: readonly RowFact[]): Sums[] {
   const all = new Map<string, Sums>();
-  for (const entry of entries) {
-    const { action, destination } = entry.record;
-    if (destination === null || (action !== 'settled' && action !== 'attempted')) continue;
-    addTo(sumsFor(all, entry, destination), entry);
-  }
+  for (const fact of facts) if (fact.summed) addTo(sumsFor(all, fact, fact.summed), fact.action, fact.summed);
   // In one order everywhere, so that two writers never wait for each other in a circle.
   return [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sums]) => sums);
 }
 
-function sumsFor(all: Map<string, Sums>, { timestampMs, partition, record }: LedgerEntry, destination: string): Sums {
-  const month = `${new Date(timestampMs).toISOString().slice(0, 7)}-01`;
-  const tenant = record.tenant ?? '';
+function sumsFor(all: Map<string, Sums>, { timestampMs, partition }: RowFact, { tenant, destination }: Summed): Sums {
+  const month = monthOf(timestampMs);
   const id = `${month}\0${partition}\0${tenant}\0${destination}`;
   const known = all.get(id);
   if (known) return known;
@@ -37,18 +32,30 @@ function sumsFor(all: Map<string, Sums>, { timestampMs, partition, record }: Led
   return sums;
 }
 
-function addTo(sums: Sums, { record }: LedgerEntry): void {
-  if (record.action === 'attempted') {
+let lastDay = Number.NaN;
+let lastMonth = '';
+
+/** The first day of the month, of the day that was asked for last for nothing. */
+function monthOf(moment: number): string {
+  const day = Math.floor(moment / 86_400_000);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastMonth = `${new Date(moment).toISOString().slice(0, 7)}-01`;
+  }
+  return lastMonth;
+}
+
+function addTo(sums: Sums, action: string, { outcome, durationMs, latencyMs }: Summed): void {
+  if (action === 'attempted') {
     sums.failedAttempts += 1;
     return;
   }
-  if (record.outcome === 'delivered') {
+  if (outcome === 'delivered') {
     sums.delivered += 1;
-    const acceptedAtMs = Number(record.details.acceptedAtMs ?? record.occurredAt);
-    if (Number.isFinite(acceptedAtMs)) sums.latencyMs += Math.max(0, record.occurredAt - acceptedAtMs);
-  } else if (record.outcome === 'dead') sums.dead += 1;
-  else if (record.outcome === 'discarded') sums.discarded += 1;
-  sums.durationMs += record.durationMs;
+    sums.latencyMs += latencyMs;
+  } else if (outcome === 'dead') sums.dead += 1;
+  else if (outcome === 'discarded') sums.discarded += 1;
+  sums.durationMs += durationMs;
 }
 
 /** Arrays of one value a row, for `addSums`. */

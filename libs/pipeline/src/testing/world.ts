@@ -25,6 +25,10 @@ export class MemoryCodec implements RecordCodec {
   }
 
   async decode<T>(bytes: Buffer, reader?: RecordName): Promise<{ recordName: string; value: T }> {
+    return this.decodeKnown(bytes, reader);
+  }
+
+  decodeKnown<T>(bytes: Buffer, reader?: RecordName): { recordName: string; value: T } {
     this.decoded += 1;
     const end = bytes.indexOf('\n');
     const name = bytes.toString('utf8', 0, end) as RecordName;

@@ -1,0 +1,88 @@
+import type { AuditRecord } from '@tributary/contracts';
+import { copyEnd, copyStart } from './copy-buffer.js';
+import type { LedgerEntry } from './ledger-row.js';
+
+/** What has to be known of a row when it is written: its record is forgotten by then. */
+export interface RowFact {
+  readonly partition: number;
+  readonly offset: number;
+  /** When the broker got it. */
+  readonly timestampMs: number;
+  readonly auditId: string;
+  readonly action: string;
+  readonly originTopic: string | null;
+  readonly originPartition: number;
+  readonly originOffset: number;
+  readonly entity: string | null;
+  /** Undefined: it adds to no sum. */
+  readonly summed: Summed | undefined;
+  /** Where its bytes are in its batch. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a delivery or an attempt adds to the sums of its month. */
+export interface Summed extends Pick<AuditRecord, 'outcome' | 'durationMs'> {
+  readonly tenant: string;
+  readonly destination: string;
+  /** From acceptance to now. */
+  readonly latencyMs: number;
+}
+
+export function factOf(entry: LedgerEntry, start: number, end: number): RowFact {
+  const { record, partition, offset, timestampMs } = entry;
+  const { auditId, action, originTopic, originPartition, originOffset, entity } = record;
+  const summed = summedOf(record);
+  return {
+    partition,
+    offset: Number(offset),
+    timestampMs,
+    auditId,
+    action,
+    originTopic,
+    originPartition,
+    originOffset,
+    entity,
+    summed,
+    start,
+    end,
+  };
+}
+
+function summedOf({
+  action,
+  destination,
+  tenant,
+  outcome,
+  durationMs,
+  details,
+  occurredAt,
+}: AuditRecord): Summed | undefined {
+  if (destination === null || (action !== 'settled' && action !== 'attempted')) return undefined;
+  const acceptedAtMs = Number(details.acceptedAtMs ?? occurredAt);
+  const latencyMs = Number.isFinite(acceptedAtMs) ? Math.max(0, occurredAt - acceptedAtMs) : 0;
+  return { tenant: tenant ?? '', destination, outcome, durationMs, latencyMs };
+}
+
+/** Rows that are encrypted, hashed and written out for a COPY. */
+export class PreparedBatch {
+  constructor(
+    readonly bytes: Buffer,
+    readonly facts: readonly RowFact[],
+  ) {}
+}
+
+/** The COPY of those rows of the batches that are wanted; those among `repeats` are marked as such. */
+export function copyChunks(
+  batches: readonly PreparedBatch[],
+  wanted: ReadonlySet<RowFact>,
+  repeats: ReadonlySet<RowFact>,
+): Buffer[] {
+  const chunks: Buffer[] = [copyStart];
+  for (const { bytes, facts } of batches) {
+    for (const fact of facts) if (repeats.has(fact)) bytes[fact.end - 1] = 1;
+    if (facts.every((fact) => wanted.has(fact))) chunks.push(bytes);
+    else for (const fact of facts) if (wanted.has(fact)) chunks.push(bytes.subarray(fact.start, fact.end));
+  }
+  return [...chunks, copyEnd];
+}

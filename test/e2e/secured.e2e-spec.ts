@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@tributary/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { demoIntegrations, runDemo } from '../../tools/start/demo.js';
+import { type Environment, startEnvironment } from '../../tools/start/environment.js';
+import type { RunningService, ServicePlan } from '../../tools/start/services.js';
+import { servicePlans, untilReady } from '../../tools/start/services.js';
+import { SecuredCluster } from './testing/secured-cluster.js';
+import { patienceMs } from './testing/system.js';
+
+let cluster: SecuredCluster;
+let environment: Environment;
+
+beforeAll(async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tributary-secured-'));
+  await chmod(dataDir, 0o755);
+  cluster = await SecuredCluster.make(join(dataDir, 'secrets'));
+  const { TRIBUTARY_KAFKA_PORT, TRIBUTARY_REGISTRY_PORT, TRIBUTARY_POSTGRES_PORT, ...env } = process.env;
+  environment = await startEnvironment({
+    dataDir,
+    wipe: true,
+    env,
+    kafkaSecurity: cluster.kafkaSecurity,
+    plans: (stack) => cluster.prepare(stack),
+  });
+  environment.stack.supervisor.removeAtEnd(dataDir);
+  await environment.apply([demoIntegrations]);
+});
+afterAll(async () => {
+  await environment?.stop();
+  await cluster?.close();
+});
+
+const logOf = (name: string): string => readFileSync(join(environment.stack.dataDir, 'logs', `${name}.log`), 'utf8');
+
+/** Another process of the service, which shows another identity. */
+function startAs(name: string, variables: Readonly<Record<string, string>>): Promise<RunningService> {
+  const plan = servicePlans().find((one) => one.name === name) as ServicePlan;
+  return environment.launcher.start({ ...plan, name: `${name}-wrong`, env: { ...plan.env, ...variables } });
+}
+
+describe('a cluster that asks who one is', () => {
+  it('carries everything, with the rights that the chart gives and no other', async () => {
+    const { proof } = await runDemo(environment, () => undefined);
+    expect(proof.findings).toEqual([]);
+    expect(proof.closes).toBe(true);
+    for (const name of environment.services.keys())
+      expect({ name, log: logOf(name) }).toEqual({
+        name,
+        log: expect.not.stringMatching(/AUTHORIZATION|not authorized/i),
+      });
+  });
+
+  it('has no connection to PostgreSQL that is not encrypted', async () => {
+    const plain = await environment.database.query(
+      "SELECT application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE NOT ssl AND application_name LIKE 'tributary-%' AND application_name <> 'tributary-start'",
+    );
+    expect(plain).toEqual([]);
+  });
+
+  it.each<[string, () => Record<string, string>, RegExp]>([
+    ['the rights of another service', () => cluster.identityOf('console'), /router.*(not authorized|AUTHORIZATION)/i],
+    ['no rights at all', () => cluster.identityOf('intruder'), /(not authorized|AUTHORIZATION)/i],
+    [
+      'a wrong password',
+      () => ({ ...cluster.identityOf('router'), KAFKA_PASSWORD: 'wrong' }),
+      /SASL.*authentication failed|invalid credentials/i,
+    ],
+    [
+      'no faith in the authority',
+      () => ({ ...cluster.identityOf('router'), KAFKA_TLS: 'on' }),
+      /unable to (verify|get)|self-signed|certificate/i,
+    ],
+  ])('refuses a service with %s, and the log says so', async (_, identity, reason) => {
+    const refused = await startAs('router', identity());
+    try {
+      await eventually(() => expect(logOf('router-wrong')).toMatch(reason), {
+        timeoutMs: patienceMs,
+        what: 'the refusal',
+      });
+      const ready = await fetch(`${refused.url}/health/ready`).then(
+        ({ status }) => status,
+        () => 0,
+      );
+      expect(ready).not.toBe(200);
+    } finally {
+      refused.process.kill('SIGKILL');
+      await refused.process.exited;
+    }
+  });
+
+  it('takes new passwords and certificates while everything runs', async () => {
+    const password = randomBytes(12).toString('hex');
+    await cluster.changePassword('normalizer', password);
+    await cluster.authority.issue('connector-http');
+    const before = environment.services.get('normalizer')?.process.pid;
+    // Every connection is a new one afterwards.
+    const kafka = environment.stack.processes.get('kafka');
+    await kafka?.stop();
+    if (kafka) await environment.stack.supervisor.spawn(kafka.spec);
+    await untilReady([...environment.services.values()], patienceMs);
+    const { proof } = await runDemo(environment, () => undefined);
+    expect(proof.closes).toBe(true);
+    expect(environment.services.get('normalizer')?.process.pid).toBe(before);
+  });
+});
