@@ -49,7 +49,7 @@ describe('metrics of a consuming service', () => {
     const metrics = createMetrics('spec');
     const observer = observerFor(metrics);
     const onRequest = producerMetrics(metrics);
-    observer.attempted?.({ group: 'g', topic: 't', attempt: 1, settlement: 'commit', durationMs: 30 });
+    observer.attempted?.({ group: 'g', topic: 't', attempt: 1, settlement: 'commit', records: 1, durationMs: 30 });
     observer.consumed?.({ group: 'g', topic: 't', records: 7 });
     observer.polled?.({ group: 'g', durationMs: 200 });
     observer.committed?.({ group: 'g', partitions: 1, durationMs: 4, metadataCharacters: 0 });
