@@ -5,7 +5,7 @@ const costs: MeasuredCosts = {
   rate: 400,
   deliveriesPerEvent: 3,
   cpuSecondsPer1000: { ingress: 0.2, normalizer: 0.1, 'connector-http': 0.5, kafka: 0.3, postgres: 0.2, console: 9 },
-  topicBytesPer1000: { 'raw.github.v1': 1_000_000, 'audit.records.v1': 2_000_000 },
+  topicBytesPer1000: { 'raw.github.v1': 1_000_000, 'audit.records.v1': 2_000_000, __consumer_offsets: 0 },
   tableBytesPer1000: { 'ledger.audit_record': 5_000_000 },
   conditions: '',
 };

@@ -75,6 +75,8 @@ const sumOf = (bytes: Readonly<Record<string, number>>): number =>
 /** Bytes that lie in Kafka for each thousand events a second, over the days that each topic keeps them. */
 function keptBytesPer1000({ topicBytesPer1000 }: MeasuredCosts): number {
   return Object.entries(topicBytesPer1000).reduce((sum, [topic, bytes]) => {
+    // Kafka's own are compacted: they do not grow with time.
+    if (topic.startsWith('__')) return sum;
     const days = retentionDays[topic.split('.', 1)[0] ?? ''] ?? usualRetentionDays;
     return sum + bytes * days * secondsPerDay;
   }, 0);
