@@ -9,9 +9,9 @@ const connections = {
 } as const;
 export type DemoSource = keyof typeof connections;
 
-const roundMs = 250;
-/** Of each source in each round. Samples are thousands in each prefix, so no two of a run are the same. */
-const eventsInRound = 2;
+const roundMs = 500;
+/** Of each source in each round: the first four samples have events for Slack among them. */
+const eventsInRound = 4;
 
 /** Sends webhooks of four vendors at a steady rate until it is stopped. */
 export class SteadyLoad {

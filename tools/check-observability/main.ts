@@ -8,8 +8,8 @@ import { panelResults } from './panels.js';
 import { Prometheus } from './prometheus.js';
 import { breakAndMend, measureAgreement, say } from './trial.js';
 
-/** Every time that a rule names is divided by it: an hour passes in a minute. */
-const dividedBy = 60;
+/** Every time that a rule names is divided by it: an hour passes in two minutes. */
+const dividedBy = 30;
 const tolerated = 0.02;
 
 const serviceEnv = {

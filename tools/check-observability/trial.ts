@@ -129,11 +129,14 @@ export async function breakAndMend(environment: Environment, prometheus: Prometh
 }
 
 const calmMs = 8_000;
+/** Longer than the shortest window: while a rate rises, what is on its way looks late in it. */
+const rampMs = 15_000;
 
 /** Names of alerts that fire while everything works, after what the unsteady time before has left behind. */
 async function firingWhileWell(environment: Environment, prometheus: Prometheus): Promise<string[]> {
   const load = new SteadyLoad(environment);
   load.start();
+  await sleep(rampMs);
   const deadline = Date.now() + 60_000;
   while ((await prometheus.firing()).length > 0 && Date.now() < deadline) await sleep(500);
   say(`everything works for ${calmMs / 1000} s: no alert may fire`);

@@ -3,6 +3,7 @@ import { registry, renderIntegrationsTable, topicsOf } from '@tributary/registry
 import { metricCatalogue } from '@tributary/telemetry';
 import { observabilityFiles } from '../observability/files.js';
 import { type Places, readAppSettings } from './app-settings.js';
+import { capacityFile } from './capacity-page.js';
 import type { GeneratedFile } from './generated-file.js';
 import { guaranteesFile } from './guarantees.js';
 import { renderMetricsPage } from './metrics-page.js';
@@ -19,6 +20,7 @@ export async function renderDocs(places: Places): Promise<GeneratedFile[]> {
     { path: 'docs/generated/settings.md', text: renderSettingsPage(platformSettings, apps) },
     { path: 'docs/generated/metrics.md', text: renderMetricsPage(metricCatalogue) },
     ...observabilityFiles(),
+    ...capacityFile(places.root),
     ...readmeFile(places.root, registry),
     ...guaranteesFile(places.root, registry),
   ];

@@ -1,6 +1,6 @@
 import { createMetrics } from '@tributary/telemetry';
 import { describe, expect, it } from 'vitest';
-import { observeRuntimes, observerFor } from './runtime-metrics.js';
+import { observeRuntimes, observerFor, producerMetrics } from './runtime-metrics.js';
 import { aSnapshot } from './testing/a-snapshot.js';
 
 function scraping() {
@@ -43,6 +43,35 @@ describe('metrics of a consuming service', () => {
       expect(text).toContain(line);
     }
     expect(collections()).toBe(1);
+  });
+
+  it('count requests to Kafka and their records as the conventions say', async () => {
+    const metrics = createMetrics('spec');
+    const observer = observerFor(metrics);
+    const onRequest = producerMetrics(metrics);
+    observer.attempted?.({ group: 'g', topic: 't', attempt: 1, settlement: 'commit', records: 1, durationMs: 30 });
+    observer.consumed?.({ group: 'g', topic: 't', records: 7 });
+    observer.polled?.({ group: 'g', durationMs: 200 });
+    observer.committed?.({ group: 'g', partitions: 1, durationMs: 4, metadataCharacters: 0 });
+    observer.commitFailed?.({ group: 'g', durationMs: 4, error: new RangeError('x') });
+    onRequest({ durationMs: 8, acknowledged: new Map([['t', 5]]) });
+    onRequest({ durationMs: 8, acknowledged: new Map(), error: 'KafkaJSError' });
+    const text = await metrics.scrape();
+    const of = (name: string) => `messaging_system="kafka",messaging_operation_name="${name}"`;
+    const where = 'messaging_destination_name="t"';
+    const count = 'messaging_client_operation_duration_seconds_count';
+    for (const line of [
+      `messaging_process_duration_seconds_count{${of('process')},${where},messaging_consumer_group_name="g"} 1`,
+      `messaging_client_consumed_messages_total{${of('poll')},${where},messaging_consumer_group_name="g"} 7`,
+      `messaging_client_sent_messages_total{${of('send')},${where}} 5`,
+      `${count}{${of('poll')},messaging_operation_type="receive"} 1`,
+      `${count}{${of('commit')},messaging_operation_type="settle"} 1`,
+      `${count}{${of('commit')},messaging_operation_type="settle",error_type="RangeError"} 1`,
+      `${count}{${of('send')},messaging_operation_type="send"} 1`,
+      `${count}{${of('send')},messaging_operation_type="send",error_type="KafkaJSError"} 1`,
+    ]) {
+      expect(text).toContain(line);
+    }
   });
 
   it('count what must never happen from the beginning, and how late retries are', async () => {

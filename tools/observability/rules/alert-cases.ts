@@ -214,6 +214,16 @@ const burning: readonly AlertCase[] = [
   },
   {
     alert: 'DeliveryErrorBudgetBurn',
+    name: 'a burst after silence that is delivered within its minute',
+    series: [
+      [planned('http'), '0x9 1000x20'],
+      [inTime('http'), '0x10 1000x20'],
+    ],
+    atMinute: 10,
+    fires: [],
+  },
+  {
+    alert: 'DeliveryErrorBudgetBurn',
     name: 'failed attempts are no failed deliveries, when the next attempt comes in time',
     series: [
       [planned('http'), '0+100x100'],

@@ -8,6 +8,7 @@ import {
   type RuleGroup,
   type RuleTimes,
   type Severity,
+  textOf,
 } from './rule.js';
 
 /** Over 30 days. Tell people before you change them: they are promises. */
@@ -53,7 +54,7 @@ interface Objective {
   /** With the window's name appended. */
   readonly record: string;
   readonly by: readonly string[];
-  readonly ratio: (range: string) => string;
+  readonly ratio: (range: string, times: RuleTimes) => string;
   readonly objective: number;
   readonly summary: string;
   readonly description: string;
@@ -64,8 +65,14 @@ interface Objective {
  * outage of an hour would be a few failed probes among thousands of successes.
  */
 const inTime = { outcome: '="delivered"', le: '=~"60([.]0)?"' };
-const lateShare = (range: string) =>
-  `clamp_min(1 - ${over('sum', ['destination'], rate(buckets('delivery.duration', inTime), range))} / ${over('sum', ['destination'], rate(metric('deliveries.planned'), range))}, 0)`;
+/** What was planned less than a minute ago may still come in time: a burst is not late because it has just begun. */
+const lateShare = (range: string, times: RuleTimes) => {
+  const minuteAgo = textOf(Math.max(shortestLag, times.seconds(minutes(1))));
+  const planned = over('sum', ['destination'], `rate(${metric('deliveries.planned')}[${range}] offset ${minuteAgo})`);
+  return `clamp_min(1 - ${over('sum', ['destination'], rate(buckets('delivery.duration', inTime), range))} / ${planned}, 0)`;
+};
+/** In seconds. The bucket of a minute cannot be shortened for a trial, and neither can what a delivery takes. */
+const shortestLag = 5;
 // Being asked to wait is no failure, and no success either.
 const attempts = (outcome: string, range: string) =>
   over('sum', ['destination'], rate(metric('delivery.attempts', { outcome }), range));
@@ -114,7 +121,10 @@ const attemptErrors = (times: RuleTimes): RecordingRule => {
 };
 
 const recordings = ({ record, ratio }: Objective, times: RuleTimes): RecordingRule[] =>
-  Object.entries(windows).map(([name, seconds]) => ({ record: `${record}${name}`, expr: ratio(times.range(seconds)) }));
+  Object.entries(windows).map(([name, seconds]) => ({
+    record: `${record}${name}`,
+    expr: ratio(times.range(seconds), times),
+  }));
 
 const alerts = ({ alert, record, by, objective, summary, description }: Objective): AlertRule[] =>
   burns.map(({ factor, short, long, severity, spent }) => {

@@ -6,7 +6,7 @@ import { eventually, testStack, uniqueName } from '@tributary/testing';
 import { describe, expect, it } from 'vitest';
 import { createKafka } from '../connection/client.js';
 import type { Attempt } from '../consumer/runtime-options.js';
-import { RecordProducer } from '../producer/record-producer.js';
+import { type ProduceRequestFacts, RecordProducer } from '../producer/record-producer.js';
 import type { IncomingRecord } from '../records.js';
 import { aTopic, type TestTopic } from '../testing/consumer-fixtures.js';
 import { readAll, silentLogger } from '../testing/kafka-fixtures.js';
@@ -45,13 +45,20 @@ describe('KafkaRuntimeServer', () => {
 
   it('calls the method of the class Nest built, with the record and the attempt, and sees its errors as they are', async () => {
     topic = await aTopic(brokers, 1);
-    const producer = new RecordProducer(client);
+    const requests: ProduceRequestFacts[] = [];
+    const producer = new RecordProducer(client, { onRequest: (request) => void requests.push(request) });
+    const consumed: number[] = [];
+    const polls: number[] = [];
     const fatal: Error[] = [];
     const strategy = new KafkaRuntimeServer({
       client,
       producer,
       logger: silentLogger,
       onFatal: (error) => void fatal.push(error),
+      observer: {
+        consumed: ({ records }) => void consumed.push(records),
+        polled: ({ durationMs }) => void polls.push(durationMs),
+      },
       expected: [{ group, topic: topic.main }],
       catalogue: [topic.main, topic.dead],
     });
@@ -72,6 +79,10 @@ describe('KafkaRuntimeServer', () => {
     const dead = (await readAll(client, topic.dead.name)).get('0:0');
     expect(dead?.headers?.['x-error-code']?.toString()).toBe('RangeError');
     expect(strategy.snapshot()).toMatchObject([{ group, state: 'ready', running: 0 }]);
+    expect(consumed.reduce((sum, records) => sum + records, 0)).toBe(2);
+    expect(polls.length).toBeGreaterThan(0);
+    const sent = requests.reduce((sum, { acknowledged }) => sum + (acknowledged.get(topic.main.name) ?? 0), 0);
+    expect([sent, requests.every(({ durationMs }) => durationMs > 0)]).toEqual([2, true]);
     await app.close();
     expect(strategy.runtimes[0]?.state).toBe('stopped');
     expect(fatal).toEqual([]);
