@@ -7,7 +7,7 @@ import { renderTable } from '../../tools/cli/table.js';
 import { demoIntegrations, untilSettled } from '../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
 import { type RunningService, type ServicePlan, servicePlans, untilReady } from '../../tools/start/services.js';
-import { sendLoad } from '../chaos/load.js';
+import { type LoadOptions, type LoadResult, sendLoad } from '../chaos/load.js';
 import { judge } from '../chaos/verdict.js';
 import { aheadRecords, type BuiltVersion, buildCommit, nextVersion } from './versions.js';
 
@@ -16,7 +16,6 @@ const help = `Upgrades every service under load, and back again: an earlier comm
   npm run check:upgrade -- [options]
 
   --from <commit>    the version before (default HEAD~20)
-  --events <n>       events to send (default 3000)
   --per-second <n>   most events a second (default 60)
 
 The version after has schemas one version ahead. Ends with one line of JSON: name, lost, inversions, ...
@@ -25,7 +24,6 @@ The version after has schemas one version ahead. Ends with one line of JSON: nam
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: 'HEAD~20' },
-    events: { type: 'string', default: '3000' },
     'per-second': { type: 'string', default: '60' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -34,6 +32,7 @@ const { values } = parseArgs({
 const startedAt = Date.now();
 const say = (line: string) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 const readyWithinMs = 90_000;
+const eventsInRound = 400;
 
 /** In the order of a deployment: nobody meets a record before somebody who can read it is there. */
 const rolled = ['audit-logger', 'connector-http', 'router', 'normalizer', 'ingress'] as const;
@@ -96,29 +95,49 @@ async function workOf({ database }: Environment): Promise<Map<string, number>> {
   return new Map(rows.map(({ actor, count }) => [actor, Number(count)]));
 }
 
+async function rollBothWays(environment: Environment, before: BuiltVersion, after: BuiltVersion): Promise<void> {
+  const roll = new Roll(environment);
+  await roll.to(after);
+  say('every service is upgraded; going back');
+  await roll.to({ ...before, name: `${before.name}-again` });
+  say('every service is what it was before');
+}
+
+/** Round after round as long as the work goes on, and one more after it. */
+async function sendDuring(
+  work: Promise<void>,
+  options: Omit<LoadOptions, 'events' | 'prefix'>,
+): Promise<LoadResult & { readonly events: number }> {
+  let isDone = false;
+  const ending = work.finally(() => {
+    isDone = true;
+  });
+  // Whoever fails while a round is sent is heard of after the round.
+  ending.catch(() => undefined);
+  const sentByKey = new Map<string, readonly string[]>();
+  let resent = 0;
+  let rounds = 0;
+  for (let isLast = false; !isLast; rounds++) {
+    isLast = isDone;
+    const round = await sendLoad({ ...options, events: eventsInRound, prefix: `${startedAt.toString(36)}-${rounds}` });
+    for (const [key, ids] of round.sentByKey) sentByKey.set(key, ids);
+    resent += round.resent;
+  }
+  await ending;
+  return { sentByKey, resent, events: rounds * eventsInRound };
+}
+
 async function check(environment: Environment, before: BuiltVersion, after: BuiltVersion): Promise<boolean> {
   await environment.apply([demoIntegrations]);
   await setUp(environment, after);
   const ingress = environment.services.get('ingress') as RunningService;
-  const events = Number(values.events);
-  say(`sending ${events} events, at most ${values['per-second']} a second`);
-  const roll = new Roll(environment);
-  const rolling = (async () => {
-    await roll.to(after);
-    say('every service is upgraded; going back');
-    await roll.to({ ...before, name: `${before.name}-again` });
-    say('every service is what it was before');
-  })();
-  const load = await sendLoad({
+  say(`sending at most ${values['per-second']} events a second until all is done`);
+  const load = await sendDuring(rollBothWays(environment, before, after), {
     url: `${ingress.url}/webhooks/demo-crm`,
     secret: environment.secrets.DEMO_STANDARD_SECRET,
-    events,
     keys: 40,
     perSecond: Number(values['per-second']),
-    prefix: startedAt.toString(36),
   });
-  const sentWhileRolling = await Promise.race([rolling.then(() => false), Promise.resolve(true)]);
-  await rolling;
   const proof = await untilSettled(environment, Date.now() + 180_000);
   const verdict = await judge(environment, load, 'demo');
   const work = await workOf(environment);
@@ -134,11 +153,10 @@ async function check(environment: Environment, before: BuiltVersion, after: Buil
   const told = {
     name: 'upgrade',
     from: before.name,
-    events,
+    events: load.events,
     ...verdict,
     resent: load.resent,
     idle,
-    sentWhileRolling,
     schemasAhead: aheadRecords.length,
     closes: proof.closes,
     seconds,
