@@ -17,7 +17,7 @@ FROM build AS tree
 ARG APP
 RUN node dist/tools/image/main.js "${APP:?give --build-arg APP=<program>}" /app
 WORKDIR /app
-RUN npm ci --omit=dev --ignore-scripts && npm sbom --omit=dev --sbom-format=cyclonedx > sbom.json && mkdir .compile-cache
+RUN npm ci --omit=dev --ignore-scripts && npm sbom --omit=dev --sbom-format=cyclonedx > sbom.json && mkdir .compile-cache /keys
 
 # By the Node, the user and the flags that it will run with: the cache is of no use to others.
 FROM ${RUNTIME_IMAGE} AS compiled
@@ -31,6 +31,8 @@ ARG APP
 LABEL org.opencontainers.image.title="tributary-${APP}" org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
 COPY --from=compiled --chown=0:0 /app ./
+# A named volume that is mounted here takes over this owner, so that `prepare` may write keys into it.
+COPY --from=tree --chown=65532:65532 /keys /keys
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.compile-cache
 USER 65532:65532
 EXPOSE 8080

@@ -4,6 +4,7 @@ import { topics } from '@tributary/contracts';
 import { repositoryRoot } from '../../tools/local-stack/index.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
 import { type ServicePlan, servicePlans } from '../../tools/start/services.js';
+import { type Sizes, sizesOf } from '../capacity/sizes.js';
 import { Arrivals } from './arrivals.js';
 import { cpuMsOf } from './cpu.js';
 import { OpenLoad } from './load.js';
@@ -34,6 +35,8 @@ export interface System {
   cpuMs(): Map<string, number>;
   /** Audit records that are not in the ledger yet. */
   ledgerLag(): Promise<number>;
+  /** Bytes of topics and tables. */
+  sizes(): Promise<Sizes>;
   stop(): Promise<void>;
 }
 
@@ -71,6 +74,7 @@ function systemOf(environment: Environment, arrivals: Arrivals, receiver: Worker
       return cpuMsOf(pids).set('load and receiver', (user + system) / 1_000);
     },
     ledgerLag: () => ledgerLag(environment),
+    sizes: () => sizesOf(join(environment.stack.dataDir, 'data/kafka'), environment.database),
     stop: async () => {
       await load.close();
       await environment.stop();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -15,7 +15,7 @@ const help = `Upgrades every service under load, and back again: an earlier comm
 
   npm run check:upgrade -- [options]
 
-  --from <commit>    the version before (default HEAD~20)
+  --from <commit>    the version before (default HEAD~5)
   --per-second <n>   most events a second (default 60)
 
 The version after has schemas one version ahead. Ends with one line of JSON: name, lost, inversions, ...
@@ -23,7 +23,7 @@ The version after has schemas one version ahead. Ends with one line of JSON: nam
 
 const { values } = parseArgs({
   options: {
-    from: { type: 'string', default: 'HEAD~20' },
+    from: { type: 'string', default: 'HEAD~5' },
     'per-second': { type: 'string', default: '60' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -171,7 +171,10 @@ async function run(): Promise<boolean> {
   try {
     const after = nextVersion(folder);
     say(`${before.name} is built; ${after.name} is this build with ${aheadRecords.length} schemas ahead`);
-    const plans = servicePlans().map((plan) => ({ ...plan, root: before.root }));
+    // A program that the version before did not have is not upgraded.
+    const plans = servicePlans()
+      .filter(({ app }) => existsSync(join(before.root, 'dist/apps', app, 'src/main.js')))
+      .map((plan) => ({ ...plan, root: before.root }));
     const dataDir = mkdtempSync(join(folder, 'data-'));
     const environment = await startEnvironment({ dataDir, wipe: true, onProgress: say, plans });
     try {

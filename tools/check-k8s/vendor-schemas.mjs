@@ -1,7 +1,8 @@
-// Makes k8s/schemas from what others publish: `node tools/check-k8s/vendor-schemas.mjs <kubernetes-validate> <CRDs-catalog>`.
+// Makes k8s/schemas from what others publish: `node tools/check-k8s/vendor-schemas.mjs <kubernetes-validate> <CRDs-catalog> <compose-spec>`.
 //   <kubernetes-validate>: the folder `kubernetes_validate` of the Python package of that name (Apache-2.0), which carries the schemas that
 //                          Kubernetes publishes with each release.
 //   <CRDs-catalog>:        a clone of github.com/datreeio/CRDs-catalog (MIT).
+//   <compose-spec>:        a clone of github.com/compose-spec/compose-spec (Apache-2.0).
 // Only the kinds that the chart makes, without prose, strict: an unknown field is an error. To take a new minor, add it below and run it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,9 +33,11 @@ const resources = [
   'monitoring.coreos.com/servicemonitor_v1',
 ];
 
-const [kubernetes, catalog] = process.argv.slice(2);
-if (!kubernetes || !catalog) {
-  console.error('vendor-schemas: give the folder of kubernetes-validate and the clone of CRDs-catalog');
+const [kubernetes, catalog, compose] = process.argv.slice(2);
+if (!kubernetes || !catalog || !compose) {
+  console.error(
+    'vendor-schemas: give the folder of kubernetes-validate and the clones of CRDs-catalog and compose-spec',
+  );
   process.exit(1);
 }
 const target = new URL('../../k8s/schemas/', import.meta.url).pathname;
@@ -80,3 +83,4 @@ write(
     resources.map((name) => [name, { ...pruned(read(catalog, `${name}.json`)), additionalProperties: false }]),
   ),
 );
+write('compose-spec.json', pruned(read(compose, 'schema/compose-spec.json')));

@@ -1,37 +1,6 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { addAuditCommands } from './commands/audit.js';
-import { addAuditFindCommand } from './commands/audit-find.js';
-import { addClusterCommands } from './commands/cluster.js';
-import { addDeadLetterCommands } from './commands/dead-letters.js';
-import { addEraseCommand } from './commands/erase.js';
-import { addGroupCommands } from './commands/groups.js';
-import { addHealthCommand } from './commands/health.js';
-import { addIntegrationCommands } from './commands/integrations.js';
-import { addLanesCommand } from './commands/lanes.js';
-import { addLedgerCommands } from './commands/ledger.js';
-import { addProofCommands } from './commands/prove.js';
-import { addSecretCommands } from './commands/secrets.js';
+import { createProgram } from './program.js';
 
-const program = new Command('tributary')
-  .description('Operates Tributary. Addresses come from KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.')
-  .option('--log-level <level>', 'show logs of this level and above', 'silent')
-  .showHelpAfterError()
-  .showSuggestionAfterError();
-
-addIntegrationCommands(program);
-addProofCommands(program);
-addAuditCommands(program);
-addDeadLetterCommands(program);
-addClusterCommands(program);
-addGroupCommands(program);
-addLanesCommand(program);
-addLedgerCommands(program);
-addEraseCommand(program);
-addSecretCommands(program);
-addAuditFindCommand(program);
-addHealthCommand(program);
-
-await program.parseAsync();
+await createProgram().parseAsync();
 // A connection that was still being opened when its session closed would keep a person, or a script, waiting for ever.
 process.stdout.write('', () => process.exit());

@@ -22,6 +22,16 @@ describe('the rights of a service', () => {
     ]);
   });
 
+  it('to look from outside are Describe where only offsets are asked, and Read in groups that are thrown away', () => {
+    const inspects = { measures: [raw], reads: [topics.operations], groups: ['router'] };
+    expect(aclsOf({ consumes: [], follows: [], writes: [], inspects })).toEqual([
+      { type: 'topic', name: 'raw.acme.v1', patternType: 'literal', operations: ['Describe'] },
+      { type: 'topic', name: 'operations.events.v1', patternType: 'literal', operations: ['Describe', 'Read'] },
+      { type: 'group', name: 'operations.events.v1.read.', patternType: 'prefix', operations: ['Describe', 'Read'] },
+      { type: 'group', name: 'router', patternType: 'literal', operations: ['Describe'] },
+    ]);
+  });
+
   it('are none of a group where nothing is consumed', () => {
     expect(aclsOf({ consumes: [], follows: [], writes: [topics.audit] }).map(({ type }) => type)).toEqual(['topic']);
   });

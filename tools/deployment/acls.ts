@@ -1,4 +1,11 @@
-import { followerGroupPrefix, type TopicAccess, type TopicDefinition, topics } from '@tributary/contracts';
+import {
+  followerGroupPrefix,
+  type Inspection,
+  readerGroupPrefix,
+  type TopicAccess,
+  type TopicDefinition,
+  topics,
+} from '@tributary/contracts';
 
 /** One rule of Kafka's own authorizer, in Strimzi's words. */
 export interface Acl {
@@ -12,17 +19,20 @@ export interface Acl {
  * The least that a process with this access needs. An idempotent producer needs no right of its own since Kafka 3: who may write a topic may
  * have a producer id.
  */
-export function aclsOf({ group, consumes, follows, writes }: TopicAccess): Acl[] {
+export function aclsOf({ group, consumes, follows, writes, inspects = nothingInspected }: TopicAccess): Acl[] {
   const operations = new Map<string, Set<string>>();
   const allow = (topic: TopicDefinition, operation: string) => {
     operations.set(topic.name, (operations.get(topic.name) ?? new Set(['Describe'])).add(operation));
   };
-  for (const topic of [...consumes, ...follows]) allow(topic, 'Read');
+  for (const topic of inspects.measures) allow(topic, 'Describe');
+  for (const topic of [...consumes, ...follows, ...inspects.reads]) allow(topic, 'Read');
   for (const topic of writes) allow(topic, 'Write');
   return [
     ...[...operations].map(([name, allowed]) => literal('topic', name, [...allowed].sort())),
     ...(group === undefined ? [] : [literal('group', group, ['Describe', 'Read'])]),
-    ...follows.map(followerAcl),
+    ...follows.map((topic) => throwAwayGroup(followerGroupPrefix(topic))),
+    ...inspects.reads.map((topic) => throwAwayGroup(readerGroupPrefix(topic))),
+    ...inspects.groups.map((name) => literal('group', name, ['Describe'])),
   ];
 }
 
@@ -63,9 +73,11 @@ const literal = (type: 'topic' | 'group', name: string, operations: readonly str
   operations,
 });
 
-const followerAcl = (topic: TopicDefinition): Acl => ({
+const nothingInspected: Inspection = { reads: [], measures: [], groups: [] };
+
+const throwAwayGroup = (prefix: string): Acl => ({
   type: 'group',
-  name: followerGroupPrefix(topic),
+  name: prefix,
   patternType: 'prefix',
   operations: ['Describe', 'Read'],
 });

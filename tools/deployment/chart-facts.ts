@@ -3,7 +3,7 @@ import type { TopicDefinition } from '@tributary/contracts';
 import { configsOf } from '@tributary/kafka';
 import { registry } from '@tributary/registry';
 import { allTopics } from '@tributary/registry/topics';
-import { exportedName } from '@tributary/telemetry';
+import { prometheusName } from '@tributary/telemetry';
 import { type Places, readAppSettings } from '../generate/app-settings.js';
 import { type Acl, autoscalerAcls, setupAcls } from './acls.js';
 import { type AccessOf, readAppAccess } from './app-access.js';
@@ -44,7 +44,7 @@ export async function readChartFacts(places: Places): Promise<ChartFacts> {
     services,
     topics: topics.map(topicFacts),
     users: { setup: setupAcls(topics), autoscaler: autoscalerAcls(accesses) },
-    metrics: { lagTime: exportedName('unacknowledged.oldest.age').replaceAll('.', '_') },
+    metrics: { lagTime: prometheusName('unacknowledged.oldest.age') },
   };
 }
 

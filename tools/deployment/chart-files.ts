@@ -8,6 +8,7 @@ import type { GeneratedFile } from '../generate/generated-file.js';
 import { code, table } from '../generate/markdown.js';
 import { replaceBetween } from '../generate/readme.js';
 import { type ChartFacts, readChartFacts } from './chart-facts.js';
+import { composeFile } from './compose.js';
 import type { ValueSchema } from './value-kinds.js';
 import { chartValues } from './values.js';
 
@@ -26,6 +27,7 @@ export async function chartFiles(places: Places): Promise<GeneratedFile[]> {
     { path: `${chart}/files/facts.yaml`, text: notice + yamlOf(facts) },
     { path: `${chart}/values.yaml`, text: renderValues(values) },
     { path: `${chart}/values.schema.json`, text: `${JSON.stringify(rootSchema(values), null, 2)}\n` },
+    ...composeFile(places.root, facts.services),
     ...readmeFile(places.root, values),
   ];
 }

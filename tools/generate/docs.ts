@@ -1,6 +1,7 @@
 import { platformSettings } from '@tributary/config';
 import { registry, renderIntegrationsTable, topicsOf } from '@tributary/registry';
 import { metricCatalogue } from '@tributary/telemetry';
+import { observabilityFiles } from '../observability/files.js';
 import { type Places, readAppSettings } from './app-settings.js';
 import type { GeneratedFile } from './generated-file.js';
 import { guaranteesFile } from './guarantees.js';
@@ -17,6 +18,7 @@ export async function renderDocs(places: Places): Promise<GeneratedFile[]> {
     { path: 'docs/generated/topics.md', text: renderTopicsPage(topicsOf(registry)) },
     { path: 'docs/generated/settings.md', text: renderSettingsPage(platformSettings, apps) },
     { path: 'docs/generated/metrics.md', text: renderMetricsPage(metricCatalogue) },
+    ...observabilityFiles(),
     ...readmeFile(places.root, registry),
     ...guaranteesFile(places.root, registry),
   ];

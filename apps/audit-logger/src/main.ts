@@ -36,7 +36,11 @@ await runService({
       {
         codec: platform.codec,
         prepare: (entries) => ledger.prepareRows(entries),
-        write: (batches) => ledger.writePrepared(batches as readonly PreparedBatch[]),
+        write: async (batches) => {
+          const startedAt = performance.now();
+          await ledger.writePrepared(batches as readonly PreparedBatch[]);
+          metrics.record('ledger.write.duration', (performance.now() - startedAt) / 1000);
+        },
         onWritten: (rows) => metrics.add('ledger.rows', rows),
       },
       settings.concurrency,

@@ -51,6 +51,7 @@ export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() 
     logger,
   });
   metrics.observe('ledger.trees.refused', () => [[keeper.refusedTrees]]);
+  metrics.observe('ledger.checkpoint.age', () => [[keeper.longestUnkeptMs / 1000]]);
   await reader.start();
   if (!settings.auditSigningKey) logger.warn({}, 'ledger.not-signed');
   const keeping = setInterval(() => void keeper.keep(), settings.checkpointSeconds * 1000);

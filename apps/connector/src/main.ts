@@ -1,5 +1,4 @@
 import { egressGuard, httpClient } from '@tributary/connector-kit';
-import type { Suspension } from '@tributary/contracts';
 import { activeSuspension, ConnectionDirectory } from '@tributary/control';
 import type { KafkaRuntimeServer } from '@tributary/kafka';
 import { ConnectionGates, DeliveryScopes, realSurroundings, Suspender, SuspensionEnds } from '@tributary/pipeline';
@@ -8,6 +7,7 @@ import { connectPlatform, openSecrets, runService, startConsumerApp } from '@tri
 import { connectorAccess } from './access.js';
 import { concurrencyOf, limitsFor } from './connection-limits.js';
 import { ConnectorModule } from './connector.module.js';
+import { deliveryObserver, observeConnections } from './connector-metrics.js';
 import { onDeadFor } from './on-dead.js';
 import { openClaims } from './open-claims.js';
 import { connectorSettings } from './settings.js';
@@ -85,17 +85,17 @@ await runService({
         surroundings: realSurroundings,
         actor,
         logger,
-        onAttempt: (outcome, durationMs) => {
-          metrics.add('delivery.attempts', 1, { destination: destination.slug, outcome });
-          metrics.record('delivery.attempt.duration', durationMs / 1000, { destination: destination.slug, outcome });
-        },
+        ...deliveryObserver(metrics, destination.slug),
       },
       { concurrency, scopes, gates, onDead: onDeadFor(destination, find), orderedRetries: settings.orderedRetries },
     );
-    const isActive = (row: Suspension) => activeSuspension(row, Date.now()) !== undefined;
-    metrics.observe('connections.suspended', () => [
-      [[...suspensions.all().values()].filter(isActive).length, { destination: destination.slug }],
-    ]);
+    observeConnections(metrics, {
+      destination: destination.slug,
+      suspensions: () => suspensions.all(),
+      destinationOf: (id) => connections.get(id)?.destination,
+      budgets: (most) => gates.leastBudgets(most, Date.now()),
+      nowMs: Date.now,
+    });
     let server: KafkaRuntimeServer | undefined;
     const resume = (id: string) => server?.resumeScope(id) ?? false;
     const ends = new SuspensionEnds({

@@ -8,6 +8,7 @@ import { consoleAccess } from './access.js';
 import { ConsoleModule } from './console.module.js';
 import { addRoutes } from './http-server.js';
 import { consoleSettings } from './settings.js';
+import { startWatching } from './watching.js';
 
 /** Questions come without a body. */
 const largestBodyBytes = 1_024;
@@ -58,6 +59,7 @@ await runService({
       new FastifyAdapter({ bodyLimit: largestBodyBytes, requestTimeout: 30_000, ...serverErrors }),
       { bodyParser: false, logger: nestLogger(logger), abortOnError: false },
     );
+    const stopWatching = startWatching(context, platform);
     return {
       whyNotReady: () => [],
       serveHealth: async (health: Health) => {
@@ -67,6 +69,7 @@ await runService({
       },
       stop: async () => {
         await app.close();
+        await stopWatching();
         await followed.close();
         await Promise.all([platform.close(), database.close(), held?.close()]);
       },

@@ -53,20 +53,29 @@ async function answering(
   act: () => Promise<Answer>,
 ): Promise<void> {
   const startedAt = performance.now();
-  const span = tracer.startSpan(`${request.method} ${request.routeOptions.url}`, { kind: SpanKind.SERVER }, parent);
+  const route = request.routeOptions.url ?? '';
+  const attributes = { 'http.request.method': request.method, 'http.route': route, 'url.scheme': 'http' };
+  const span = tracer.startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
   const answer = await context
     .with(trace.setSpan(parent, span), act)
     .catch((error: Error) => internalError(parts, error));
   endSpan(span, answer);
   const labels = { source: answer.source ?? 'unknown', status: answer.status };
+  countRejection(parts.metrics, labels.source, answer);
   parts.metrics.add('ingress.requests', 1, labels);
   parts.metrics.record('ingress.request.duration', (performance.now() - startedAt) / 1000, { source: labels.source });
   sendAnswer(reply, answer, correlationIdOf(span));
 }
 
+/** Codes of problems are a closed list; what is ours to mend is no rejection. */
+function countRejection(metrics: HttpServerParts['metrics'], source: string, { status, problem }: Answer): void {
+  if (problem && status < 500) metrics.add('ingress.rejections', 1, { source, reason: problem.code });
+}
+
 function endSpan(span: Span, answer: Answer): void {
   span.setAttribute('http.response.status_code', answer.status);
-  if (answer.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  if (answer.status >= 500)
+    span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', String(answer.status));
   span.end();
 }
 
@@ -93,6 +102,7 @@ function answerError(parts: HttpServerParts, error: FastifyError, request: Fasti
       ? { status, problem: { code: problemCode(status), detail: error.message } }
       : internalError(parts, error);
   parts.metrics.add('ingress.requests', 1, { source: 'unknown', status: answer.status });
+  countRejection(parts.metrics, 'unknown', answer);
   // Closed at once, the connection is reset under a sender that is still writing, and it never reads our answer.
   if (Number(request.headers['content-length']) <= mostDrainedBytes) reply.removeHeader('connection');
   sendAnswer(reply, answer, randomUUID());

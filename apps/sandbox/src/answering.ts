@@ -25,6 +25,11 @@ export async function answerUnderFaults(question: Question, act: () => Answer): 
   const { faults, store, target, part, reply } = question;
   const limited = part === undefined ? target : `${target}:${part}`;
   const arrivedAtMs = Date.now();
+  const startedAt = performance.now();
+  const send = (answer: Answer) => {
+    sendTo(reply, answer);
+    store.noteAnswer(target, { atMs: arrivedAtMs, status: answer.status, durationMs: performance.now() - startedAt });
+  };
   store.noteArrival(target, limited, arrivedAtMs);
   const fault = faults.meet(limited) ?? (limited === target ? undefined : faults.meet(target));
   if (fault?.latencyMs) await wait(fault.latencyMs);
@@ -37,19 +42,19 @@ export async function answerUnderFaults(question: Question, act: () => Answer): 
   if (fault?.answerAfterMs) {
     const answer = act();
     await wait(fault.answerAfterMs);
-    send(reply, answer);
+    send(answer);
     return;
   }
   const instead = insteadOf(fault);
   if (!instead) {
-    send(reply, act());
+    send(act());
     return;
   }
   store.log(target, { atMs: arrivedAtMs, status: instead.status, key: part ?? '', reason: 'fault' });
   const patienceMs = retryAfterMs(instead.headers?.['retry-after'], Date.now());
   // From the answer on: a sender cannot know it earlier.
   if (patienceMs !== undefined) store.askForPatience(limited, Date.now() + patienceMs);
-  send(reply, instead);
+  send(instead);
 }
 
 /** Undefined: nothing is answered instead. */
@@ -60,7 +65,7 @@ function insteadOf(fault: FaultOrder | undefined): Answer | undefined {
   return { status: fault.status, headers, body: { error: 'fault' } };
 }
 
-function send(reply: FastifyReply, { status, headers = {}, body }: Answer): void {
+function sendTo(reply: FastifyReply, { status, headers = {}, body }: Answer): void {
   void reply
     .code(status)
     .headers(headers)

@@ -6,6 +6,14 @@ export interface LoggedRequest {
   readonly reason?: string;
 }
 
+/** As the caller saw it: every answer that went out, whatever it was. */
+export interface GivenAnswer {
+  readonly atMs: number;
+  readonly status: number;
+  /** From the arrival of the request. */
+  readonly durationMs: number;
+}
+
 export interface Effect {
   /** Effects with one id are one effect; a second arrival is a repeat. */
   readonly id: string;
@@ -26,6 +34,7 @@ const mostEffects = 500_000;
 
 class Target {
   readonly requests: LoggedRequest[] = [];
+  readonly answers: GivenAnswer[] = [];
   readonly effects = new Map<string, Effect>();
   requestCount = 0;
   /** Requests that came before the time that an answer had asked for. */
@@ -53,11 +62,16 @@ export class EffectStore {
   }
 
   log(target: string, request: LoggedRequest): void {
-    const { requests } = this.of(target);
     this.of(target).requestCount += 1;
-    requests.push(request);
-    // Dropped in blocks, so that a long run does not shift the list for every request.
-    if (requests.length > mostRequests * 2) requests.splice(0, requests.length - mostRequests);
+    addBounded(this.of(target).requests, request);
+  }
+
+  noteAnswer(target: string, answer: GivenAnswer): void {
+    addBounded(this.of(target).answers, answer);
+  }
+
+  answersOf(target: string): readonly GivenAnswer[] {
+    return (this.targets.get(target)?.answers ?? []).slice(-mostRequests);
   }
 
   /** False when the effect was there already: the repeat is counted and changes nothing. */
@@ -111,4 +125,10 @@ export class EffectStore {
     this.targets.set(target, found);
     return found;
   }
+}
+
+// Dropped in blocks, so that a long run does not shift the list for every request.
+function addBounded<T>(list: T[], one: T): void {
+  list.push(one);
+  if (list.length > mostRequests * 2) list.splice(0, list.length - mostRequests);
 }

@@ -68,7 +68,13 @@ export class OperatorController {
 
   @Get('requests/:target')
   requests(@Param('target') target: string) {
-    return { ...this.store.summaryOf(target), early: this.store.earlyAt(target), log: this.store.requestsOf(target) };
+    const { store } = this;
+    return {
+      ...store.summaryOf(target),
+      early: store.earlyAt(target),
+      log: store.requestsOf(target),
+      answers: store.answersOf(target),
+    };
   }
 
   /** `?summary=true` leaves out the list and the order: after a load test they are long. */

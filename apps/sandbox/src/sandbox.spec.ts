@@ -192,6 +192,10 @@ describe('faults', () => {
     expect((await call('GET', '/requests/inbox')).body).toMatchObject({
       early: 1,
       log: [{ status: 429, reason: 'fault' }, { status: 202 }],
+      answers: [
+        { status: 429, durationMs: expect.any(Number) },
+        { status: 202, durationMs: expect.any(Number) },
+      ],
     });
     expect((await call('GET', '/requests/elsewhere')).body).toMatchObject({ early: 0 });
   });

@@ -80,6 +80,14 @@ describe('the span of a send', () => {
     expect(record.headers?.traceparent).toBe(unsampled);
   });
 
+  it.each(['', 'garbage', '00-0-0-01'])('has no link to a creation that nobody can read: %s', (created) => {
+    const { span } = within(traceparent, () =>
+      traceSend({ topic: 't', key: null, value, headers: { traceparent: created } }),
+    );
+    span?.end();
+    expect(exporter.getFinishedSpans()[0]).toMatchObject({ kind: SpanKind.CLIENT, links: [] });
+  });
+
   it('is left out without a trace', () => {
     const given = { topic: 't', key: null, value };
     expect(traceSend(given)).toEqual({ record: given });
@@ -92,5 +100,8 @@ describe('the span of a send', () => {
     );
     span?.end();
     expect(record.headers).toEqual({ TraceParent: created });
+    const [sent] = exporter.getFinishedSpans();
+    expect(sent?.kind).toBe(SpanKind.CLIENT);
+    expect(sent?.links.map(({ context: linked }) => linked.spanId)).toEqual(['2'.repeat(16)]);
   });
 });

@@ -28,8 +28,13 @@ export function rowText(row: LedgerRow): string {
 
 /** Leaf of the Merkle tree (RFC 6962): SHA-256 over 0x00 and the row's text in UTF-8. */
 export function leafHash(row: LedgerRow): Buffer {
+  return Buffer.from(leafHashText(row), 'latin1');
+}
+
+/** As `leafHash`, a byte to a character: a buffer of its own would cost as much as the hash. */
+export function leafHashText(row: LedgerRow): string {
   // A NUL in the string is the byte 0x00 in UTF-8.
-  return hash('sha256', `\0${rowText(row)}`, 'buffer');
+  return hash('sha256', `\0${rowText(row)}`, 'binary');
 }
 
 /** Also refuses what has no exact text: both writers of the text come after it. */

@@ -60,6 +60,41 @@ describe('DeadLetterActs', () => {
     expect([...(await acts.of([open.deadLetter, done.deadLetter])).keys()]).toEqual([done.deadLetter]);
   });
 
+  it.each([
+    ['nothing was done', [], 3, 10],
+    ['the first was', [10], 2, 11],
+    ['one in the middle was', [11], 2, 10],
+    ['all but the last were', [11, 10], 1, 12],
+    ['all were', [10, 11, 12], 0, undefined],
+    ['what retention deleted was as well', [8, 9, 10], 2, 11],
+  ])('counts what is open, and finds the first, when %s', async (name, offsets, open, firstOpen) => {
+    const topic = `${name.replaceAll(' ', '-')}.v1.dlt`;
+    for (const offset of offsets) {
+      await acts.claim(anAct({ deadLetter: `${topic}/3/${offset}` }));
+      await acts.finish(`${topic}/3/${offset}`, 'job');
+    }
+    // Neither is one of them.
+    await acts.claim(anAct({ deadLetter: `${topic}/3/11x` }));
+    await acts.claim(anAct({ deadLetter: `${topic}.other/3/12` }));
+    const ranges = [
+      { partition: 3, from: 10, to: 13 },
+      { partition: 5, from: 7, to: 7 },
+    ];
+    expect(await acts.openIn(topic, ranges)).toEqual([
+      { partition: 3, open, firstOpen },
+      { partition: 5, open: 0, firstOpen: undefined },
+    ]);
+  });
+
+  it('counts what was begun and not finished as open', async () => {
+    const act = anAct({ deadLetter: 'begun.v1.dlt/0/0' });
+    await acts.claim(act);
+    const ranges = [{ partition: 0, from: 0, to: 1 }];
+    expect(await acts.openIn('begun.v1.dlt', ranges)).toMatchObject([{ open: 1, firstOpen: 0 }]);
+    await acts.finish(act.deadLetter, 'job');
+    expect(await acts.openIn('begun.v1.dlt', ranges)).toMatchObject([{ open: 0 }]);
+  });
+
   it('takes any id and reason as it is', async () => {
     const act = anAct({ deadLetter: `'; DROP TABLE x; --/${'é'.repeat(200)}`, reason: "it's %_\\ 'quoted'" });
     await acts.claim(act);

@@ -33,6 +33,35 @@ const claimAct = `
 
 const columns = 'dead_letter, act, act_id, actor, reason, begun_at, done_at';
 
+/** Dealt with from the first offset on without a gap, the nth act is that of the nth offset: where that ends, the open ones begin. */
+const openIn = `
+  WITH bound AS (SELECT * FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (part, lo, hi)),
+  done AS (
+    SELECT b.part, b.lo, a.at, row_number() OVER (PARTITION BY b.part ORDER BY a.at) AS nth
+    FROM (
+      SELECT substring(dead_letter from '/([0-9]{1,9})/[0-9]{1,15}$')::int AS part,
+             substring(dead_letter from '/([0-9]{1,15})$')::bigint AS at
+      FROM operations.dead_letter_act WHERE done_at IS NOT NULL AND starts_with(dead_letter, $1 || '/')
+    ) AS a JOIN bound b ON b.part = a.part AND a.at >= b.lo AND a.at < b.hi)
+  SELECT b.part, (b.hi - b.lo - count(d.at))::text AS open,
+         (b.lo + count(d.at) FILTER (WHERE d.at - d.lo = d.nth - 1))::text AS first
+  FROM bound b LEFT JOIN done d ON d.part = b.part GROUP BY b.part, b.lo, b.hi ORDER BY b.part`;
+
+/** What a partition of a dead-letter topic holds, and how much of it is open. */
+export interface OpenDeadLetters {
+  readonly partition: number;
+  readonly open: number;
+  /** Offset of the first one that is open; undefined: none is. */
+  readonly firstOpen: number | undefined;
+}
+
+export interface PartitionRange {
+  readonly partition: number;
+  readonly from: number;
+  /** Not included. */
+  readonly to: number;
+}
+
 interface ActRow {
   readonly dead_letter: string;
   readonly act: DeadLetterActKind;
@@ -79,6 +108,21 @@ export class DeadLetterActs {
       'DELETE FROM operations.dead_letter_act WHERE dead_letter = $1 AND act_id = $2 AND done_at IS NULL',
       [deadLetter, actId],
     );
+  }
+
+  /** How many of what the topic holds nobody has dealt with to the end, and where they begin. */
+  async openIn(topic: string, ranges: readonly PartitionRange[]): Promise<OpenDeadLetters[]> {
+    const rows = await this.database.query<{ part: number; open: string; first: string }>(openIn, [
+      topic,
+      ranges.map(({ partition }) => partition),
+      ranges.map(({ from }) => from),
+      ranges.map(({ to }) => to),
+    ]);
+    return rows.map(({ part, open, first }) => ({
+      partition: part,
+      open: Number(open),
+      firstOpen: Number(open) > 0 ? Number(first) : undefined,
+    }));
   }
 
   /** Acts by dead letter; those that are missing are open. */

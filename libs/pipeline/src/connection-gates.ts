@@ -4,8 +4,10 @@ import {
   askBudget,
   type BreakerRules,
   type BreakerState,
+  type BudgetLeft,
   type BudgetState,
   beginProbe,
+  budgetLeft,
   type CallVerdict,
   type DeliveryOutcome,
   fullBudget,
@@ -38,6 +40,10 @@ export interface CallResult {
   readonly outcome: DeliveryOutcome;
   /** What the answer said about the budget that is left. */
   readonly budget?: ObservedBudget;
+}
+
+export interface ScopeBudget extends BudgetLeft {
+  readonly scope: string;
 }
 
 interface Pause {
@@ -97,6 +103,16 @@ export class ConnectionGates implements GatePolicy {
     account.underWay += 1;
     if (budget) this.budgets.set(scope, spend(budget, nowMs));
     return undefined;
+  }
+
+  /** The connections, or parts of them, that have least of their budgets left. */
+  leastBudgets(most: number, nowMs: number): ScopeBudget[] {
+    const left: ScopeBudget[] = [];
+    for (const [scope, state] of this.budgets) {
+      const budget = budgetLeft(state, nowMs);
+      if (budget) left.push({ scope, ...budget });
+    }
+    return left.sort((a, b) => a.calls - b.calls || (a.scope < b.scope ? -1 : 1)).slice(0, most);
   }
 
   /** What came of a call. An attempt about which nothing is noted made none. */

@@ -43,6 +43,8 @@ export interface ConnectorPorts {
   readonly actor: string;
   readonly logger: Logger;
   readonly onAttempt: (outcome: DeliveryOutcome['kind'], durationMs: number) => void;
+  /** A delivery came to its end, so long after its event was accepted. */
+  readonly onEnd?: (end: 'delivered' | 'dead', sinceAcceptedMs: number) => void;
 }
 
 type Usable = UsableConnection<DestinationDefinition>;
@@ -71,6 +73,7 @@ export class ConnectorStage {
     const settlement = this.settle(prepared, called, attempt);
     this.report(prepared, attempt, called, settlement, durationMs);
     await this.remember(record, prepared, attempt, { called, settlement, durationMs });
+    if (attempted.outcome.kind === 'delivered') this.noteEnd('delivered', record);
     return settlement;
   }
 
@@ -88,6 +91,11 @@ export class ConnectorStage {
         acceptedAtMs: record.timestampMs,
       }),
     );
+    this.noteEnd('dead', record);
+  }
+
+  private noteEnd(end: 'delivered' | 'dead', { timestampMs }: IncomingRecord): void {
+    this.ports.onEnd?.(end, Math.max(0, this.ports.surroundings.nowMs() - timestampMs));
   }
 
   /** A settlement when there is nothing to attempt now, or ever. */

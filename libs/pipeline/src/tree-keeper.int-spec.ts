@@ -70,6 +70,7 @@ function aKeeper({
   partitions = [0],
   low = 0,
   key = signing,
+  nowMs = () => january,
   former = [] as (typeof verifying)[],
 } = {}): World {
   const problems: string[] = [];
@@ -83,7 +84,7 @@ function aKeeper({
       lastNote: (partition) => published.findLast(({ tree }) => tree.partition === partition)?.note,
       keys: () => ({ signing: key, former }),
       publish: async (checkpoint) => void published.push(checkpoint),
-      nowMs: () => january,
+      nowMs,
       logger: {
         debug: () => undefined,
         info: () => undefined,
@@ -226,6 +227,25 @@ describe('the tree keeper', () => {
     await world.keeper.keep();
     expect(world.published).toEqual([forged]);
     expect(world.problems[0]).toContain('none of the given public keys');
+  });
+
+  it('says how long a tree is behind that cannot be kept, and 0 again when another has it', async () => {
+    let nowMs = january;
+    const partitions = [0, 1];
+    const { keeper } = aKeeper({ partitions, nowMs: () => nowMs });
+    await writeRows(0, 4, 0);
+    await writeRows(0, 2, 1);
+    await writeRows(3, 5, 1);
+    expect(keeper.longestUnkeptMs).toBe(0);
+    for (let round = 0; round < 5; round++) {
+      await keeper.keep();
+      nowMs += 10_000;
+    }
+    // A gap is nothing until it stays, so the first rounds passed.
+    expect(keeper.longestUnkeptMs).toBe(30_000);
+    partitions.pop();
+    await keeper.keep();
+    expect(keeper.longestUnkeptMs).toBe(0);
   });
 
   it('goes on with the other partitions when one is in trouble', async () => {

@@ -41,6 +41,8 @@ const gapIsRealAfter = 3;
 export class TreeKeeper {
   private readonly refused = new Set<number>();
   private readonly gaps = new Map<number, number>();
+  /** When each tree was last found or made up to date. */
+  private readonly keptAtMs = new Map<number, number>();
   private running: Promise<void> | undefined;
 
   constructor(
@@ -53,6 +55,12 @@ export class TreeKeeper {
     return this.refused.size;
   }
 
+  /** How long ago the tree was up to date that has waited longest. 0: none is owned. */
+  get longestUnkeptMs(): number {
+    const nowMs = this.ports.nowMs();
+    return Math.max(0, ...[...this.keptAtMs.values()].map((atMs) => nowMs - atMs));
+  }
+
   /** One round over all partitions; a second call meanwhile waits for the first. Never throws. */
   keep(): Promise<void> {
     this.running ??= this.round().finally(() => {
@@ -63,6 +71,9 @@ export class TreeKeeper {
 
   private async round(): Promise<void> {
     const owned = this.ports.partitions();
+    for (const partition of this.keptAtMs.keys()) if (!owned.includes(partition)) this.keptAtMs.delete(partition);
+    // Its age is counted from here: what was before this process had it, another one told.
+    for (const partition of owned) if (!this.keptAtMs.has(partition)) this.keptAtMs.set(partition, this.ports.nowMs());
     for (const partition of owned) {
       await this.keepTree(partition).catch((error: unknown) => {
         this.ports.logger.warn({ error, partition }, 'ledger.tree-not-kept');
@@ -75,10 +86,14 @@ export class TreeKeeper {
     const { trees, lowOffset } = this.ports;
     if (!(await trees.find(partition))) await trees.begin(partition, await lowOffset(partition));
     const tree = await trees.extend(partition);
-    if (!tree) return;
+    if (!tree) {
+      this.keptAtMs.set(partition, this.ports.nowMs());
+      return;
+    }
     const problem = this.gapIn(tree) ?? (await this.sign(tree));
     if (problem === undefined) {
       this.refused.delete(partition);
+      this.keptAtMs.set(partition, this.ports.nowMs());
       return;
     }
     this.refused.add(partition);

@@ -9,6 +9,7 @@ const metrics = createMetrics('spec');
 
 async function serving(whyNotReady: () => string[] = () => []) {
   const health = new Health({ whyNotReady, metrics, snapshot: () => [aSnapshot] });
+  health.endStart();
   const server = await HealthServer.listen(health, '127.0.0.1', 0);
   onTestFinished(() => server.close());
   return { health, server, base: `http://127.0.0.1:${server.port}` };
@@ -70,6 +71,15 @@ describe('the operational endpoints', () => {
     const ready = await fetch(`${base}/health/ready`);
     expect([ready.status, await ready.json()]).toEqual([503, { status: 'not ready', reasons: ['shutting down'] }]);
     expect((await fetch(`${base}/health/live`)).status).toBe(200);
+  });
+
+  it('send whoever asks for something else away for a moment while the service starts', async () => {
+    const health = new Health({ whyNotReady: () => ['it starts'], metrics });
+    const server = await HealthServer.listen(health, '127.0.0.1', 0);
+    onTestFinished(() => server.close());
+    const webhook = await fetch(`http://127.0.0.1:${server.port}/webhooks/acme`, { method: 'POST', body: '{}' });
+    expect([webhook.status, webhook.headers.get('retry-after')]).toEqual([503, '2']);
+    expect((await fetch(`http://127.0.0.1:${server.port}/health/live`)).status).toBe(200);
   });
 
   it('know nothing else', async () => {

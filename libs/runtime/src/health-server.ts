@@ -1,6 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Health } from './health.js';
+import type { Health, HealthAnswer } from './health.js';
+
+/** A sender that hears 404 may never come again, and this is about to be its address. */
+const elsewhere = ({ isStarting }: Health): HealthAnswer =>
+  isStarting
+    ? { status: 503, contentType: 'text/plain', body: 'starting\n' }
+    : { status: 404, contentType: 'text/plain', body: 'not found\n' };
 
 /** Serves `/health/live`, `/health/ready`, `/metrics`, `/state` and `/debug/runtime` for services without an HTTP API of their own. */
 export class HealthServer {
@@ -12,8 +18,9 @@ export class HealthServer {
       health
         .answer(request.method ?? 'GET', request.url ?? '/')
         .then((answer) => {
-          response.writeHead(answer?.status ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' });
-          response.end(answer?.body ?? 'not found\n');
+          const { status, contentType, body } = answer ?? elsewhere(health);
+          response.writeHead(status, { 'content-type': contentType, ...(status === 503 && { 'retry-after': '2' }) });
+          response.end(body);
         })
         .catch((error: Error) => {
           response.writeHead(500, { 'content-type': 'text/plain' });

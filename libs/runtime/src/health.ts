@@ -15,8 +15,8 @@ export interface HealthSources {
   /** Why the service cannot take work now, one sentence each; never about Kafka or a database in liveness. */
   readonly whyNotReady: () => Unreadiness;
   readonly metrics: Metrics;
-  /** Everything that consumers hold: lanes, gates, pauses. */
-  readonly snapshot?: () => RuntimeSnapshot[];
+  /** Everything that consumers hold: lanes, gates, pauses. Undefined where nothing is consumed. */
+  readonly snapshot?: () => RuntimeSnapshot[] | undefined;
 }
 
 /** Where the operational endpoints are; probes and scrapes of a deployment are made from this. */
@@ -25,8 +25,18 @@ export const healthPaths = { live: '/health/live', ready: '/health/ready', metri
 /** Answers of the operational endpoints, whatever server carries them. */
 export class Health {
   private stopping = false;
+  private starting = true;
 
   constructor(private readonly sources: HealthSources) {}
+
+  /** Until `endStart`: whatever is asked that is not here may be there soon. */
+  get isStarting(): boolean {
+    return this.starting;
+  }
+
+  endStart(): void {
+    this.starting = false;
+  }
 
   /** From now on not ready: traffic is sent elsewhere while we finish. */
   beginShutdown(): void {
@@ -48,17 +58,23 @@ export class Health {
       case healthPaths.metrics:
         return { status: 200, contentType: 'text/plain; version=0.0.4', body: await this.sources.metrics.scrape() };
       case '/debug/runtime':
-        return this.sources.snapshot ? json(200, this.sources.snapshot()) : undefined;
+        return this.runtime();
       default:
         return undefined;
     }
   }
 
+  private runtime(): HealthAnswer | undefined {
+    const snapshot = this.sources.snapshot?.();
+    return snapshot && json(200, snapshot);
+  }
+
   private state(query: string): HealthAnswer | undefined {
-    if (!this.sources.snapshot) return undefined;
+    const snapshot = this.sources.snapshot?.();
+    if (!snapshot) return undefined;
     const page = pageOf(query);
     if (typeof page === 'string') return json(400, { reason: page });
-    return json(200, liveState(this.sources.snapshot(), page, Date.now()));
+    return json(200, liveState(snapshot, page, Date.now()));
   }
 
   private readiness(): HealthAnswer {

@@ -10,8 +10,9 @@ import {
 } from '@tributary/control';
 import { AvroSerde, CompactedTopicReader, createKafka, type KafkaClient, RecordProducer } from '@tributary/kafka';
 import { AuditTrail, patientCodec, type RecordCodec } from '@tributary/pipeline';
-import type { Logger } from '@tributary/telemetry';
+import type { Logger, Metrics } from '@tributary/telemetry';
 import type { PlatformValues } from './run-service.js';
+import { producerMetrics } from './runtime-metrics.js';
 import { kafkaSecurity, registryOptions } from './security.js';
 
 /** What every service that talks to Kafka has. */
@@ -32,6 +33,8 @@ export interface PlatformOptions {
   readonly name: string;
   readonly settings: PlatformValues;
   readonly logger: Logger;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Metrics;
   /** The process is held to it; absent: nothing is checked. */
   readonly access?: TopicAccess;
   /** A reader of a control table is dead for good. */
@@ -46,6 +49,7 @@ export function connectPlatform({
   name,
   settings,
   logger,
+  metrics,
   access,
   onFatal,
   produceDeadlineMs,
@@ -54,6 +58,7 @@ export function connectPlatform({
   const client = createKafka({ brokers: settings.brokers, clientId: name, logger, ...kafkaSecurity(settings) });
   const producer = new RecordProducer(client, {
     logger,
+    ...(metrics && { onRequest: producerMetrics(metrics) }),
     ...(access && { mayWrite: new Set(access.writes.map((topic) => topic.name)) }),
     ...(produceDeadlineMs !== undefined && { deadlineMs: produceDeadlineMs }),
     ...(produceSpacingMs !== undefined && { spacingMs: produceSpacingMs }),

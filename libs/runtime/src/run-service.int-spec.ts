@@ -4,21 +4,35 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { eventually } from '@tributary/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 // A process of its own, as deployed: signals and exit codes are what is looked at.
 const built = (path: string) => pathToFileURL(join(import.meta.dirname, '../../../dist/libs', path)).href;
 const program = `
   import { runService } from '${built('runtime/src/run-service.js')}';
+  import { createServer } from 'node:http';
   import { text } from '${built('config/src/settings.js')}';
   const forever = new Promise(() => {});
   await runService({
     name: 'spec',
     settings: { extra: text('EXTRA', 'Something it needs.') },
-    start: async ({ onFatal }) => {
+    start: async ({ onFatal, settings }) => {
+      const { WAITS, OWN_SERVER } = process.env;
+      if (WAITS) await new Promise((resolve) => process.once('SIGHUP', resolve));
+      const server = createServer((request, response) => {
+        if (request.url === '/health/live') response.end('own');
+        else response.writeHead(404).end();
+      });
       process.on('SIGUSR2', () => onFatal(new Error('the consumer is dead')));
       return {
         whyNotReady: () => [],
+        ...(OWN_SERVER && {
+          serveHealth: async () => {
+            await new Promise((resolve) => server.listen(settings.port, settings.host, resolve));
+            return { port: server.address().port };
+          },
+        }),
         stop: async () => {
           console.log(JSON.stringify({ message: 'spec.stop-called' }));
           if (process.env.HANGS) await forever;
@@ -60,6 +74,14 @@ function run(environment: Record<string, string>) {
   return { child, exited, says, lines, errors: () => errors };
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 describe('a service process', () => {
   it('does not start with bad settings, and names every one of them', async () => {
     const { exited, errors } = run({ PORT: 'http', TRACE_RATIO: '2' });
@@ -83,6 +105,26 @@ describe('a service process', () => {
       'spec.stop-called',
       'service.stopped',
     ]);
+  });
+
+  it.each([
+    ['its own endpoints', {}, '{"status":"live"}\n'],
+    ['the endpoints of the service', { OWN_SERVER: '1' }, 'own'],
+  ])('is live and not ready while it waits for what it needs, then serves %s', async (_, env, live) => {
+    const port = await freePort();
+    const { child, says } = run({ ...enough, ...env, PORT: String(port), WAITS: '1' });
+    const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+    await eventually(async () => expect((await ask('/health/live')).status).toBe(200));
+    const ready = await ask('/health/ready');
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: 'not ready', reasons: [expect.stringMatching(/^it starts/)] },
+    ]);
+    expect((await ask('/webhooks/acme')).status).toBe(503);
+    child.kill('SIGHUP');
+    await says('service.started');
+    expect(await (await ask('/health/live')).text()).toBe(live);
+    expect((await ask('/webhooks/acme')).status).toBe(404);
   });
 
   it('ends at once on the second signal, not ready in between', async () => {

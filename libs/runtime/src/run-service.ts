@@ -62,7 +62,17 @@ export async function runService<S extends SettingTable>(definition: ServiceDefi
   logger.info({ settings: describeSettings(table), node: process.version }, 'service.starting');
 
   const lifecycle = new Lifecycle(logger, settings.shutdownMs);
-  const service = await definition
+  // Before the start, which waits for Kafka: a process that waits is alive, and says what for.
+  let service: RunningService | undefined;
+  const health = new Health({
+    whyNotReady: () => service?.whyNotReady() ?? ['it starts: it connects to Kafka and reads its tables'],
+    metrics,
+    snapshot: () => service?.snapshot?.(),
+  });
+  const waiting = await HealthServer.listen(health, settings.host, settings.port).catch((error: Error) =>
+    exitAfterLog(logger, error, 'service.port-unavailable'),
+  );
+  const started = await definition
     .start({
       name: definition.name,
       actor: `${definition.name}/${instance}`,
@@ -73,20 +83,15 @@ export async function runService<S extends SettingTable>(definition: ServiceDefi
       onFatal: (error) => lifecycle.fail(error),
     })
     .catch((error: Error) => exitAfterLog(logger, error, 'service.start-failed'));
-  const health = new Health({
-    whyNotReady: () => service.whyNotReady(),
-    metrics,
-    ...(service.snapshot && { snapshot: () => service.snapshot?.() ?? [] }),
-  });
-  const own = service.serveHealth
-    ? await service.serveHealth(health)
-    : await HealthServer.listen(health, settings.host, settings.port).catch((error: Error) =>
-        exitAfterLog(logger, error, 'service.port-unavailable'),
-      );
+  // One that has an HTTP API of its own takes the port over.
+  if (started.serveHealth) await waiting.close();
+  service = started;
+  health.endStart();
+  const own = started.serveHealth ? await started.serveHealth(health) : waiting;
   lifecycle.onStop(async (deadlineMs) => {
     health.beginShutdown();
-    await service.stop(deadlineMs);
-    if (own instanceof HealthServer) await own.close();
+    await started.stop(deadlineMs);
+    if (own === waiting) await waiting.close();
     await tracing.shutdown();
   });
   logger.info({ port: own.port }, 'service.started');

@@ -1,8 +1,10 @@
-import type { RuntimeObserver, RuntimeSnapshot } from '@tributary/kafka';
+import type { ProduceRequestFacts, RuntimeObserver, RuntimeSnapshot } from '@tributary/kafka';
 import type { Metrics } from '@tributary/telemetry';
+import { commitLabels, MessagingLabels, pollLabels, sendLabels } from './messaging-labels.js';
 
 /** Counts what consumers do. */
 export function observerFor(metrics: Metrics): RuntimeObserver {
+  const labels = new MessagingLabels();
   return {
     started: ({ group, isEarly, isRepeat, delay }) => {
       if (isEarly) metrics.add('attempts.early', 1, { group });
@@ -11,18 +13,43 @@ export function observerFor(metrics: Metrics): RuntimeObserver {
     },
     attempted: ({ group, topic, records, settlement, durationMs }) => {
       metrics.add('records.settled', records, { group, topic, settlement });
-      metrics.record('messaging.process.duration', durationMs / 1000, { group, topic });
+      metrics.record('messaging.process.duration', durationMs / 1000, labels.of('process', topic, group));
     },
-    committed: ({ group }) => metrics.add('commits', 1, { group, result: 'acknowledged' }),
-    commitFailed: ({ group }) => metrics.add('commits', 1, { group, result: 'failed' }),
+    polled: ({ durationMs }) => metrics.record('messaging.client.operation.duration', durationMs / 1000, pollLabels),
+    consumed: ({ group, topic, records }) =>
+      metrics.add('messaging.client.consumed.messages', records, labels.of('poll', topic, group)),
+    committed: ({ group, durationMs }) => {
+      metrics.add('commits', 1, { group, result: 'acknowledged' });
+      metrics.record('messaging.client.operation.duration', durationMs / 1000, commitLabels);
+    },
+    commitFailed: ({ group, error, durationMs }) => {
+      metrics.add('commits', 1, { group, result: 'failed' });
+      const type = error instanceof Error ? error.name : 'unknown';
+      metrics.record('messaging.client.operation.duration', durationMs / 1000, { ...commitLabels, 'error.type': type });
+    },
     deadLettered: ({ group, topic, failure }) =>
       metrics.add('records.dead_lettered', 1, { group, topic, error_class: failure.errorClass }),
     assigned: ({ group }) => {
       // Counters that must stay 0 are exported from the beginning: an alert on a series that is not there never fires.
       metrics.add('attempts.early', 0, { group });
       metrics.add('attempts.repeated', 0, { group });
+      metrics.add('pauses.ended', 0, { group, reason: 'none' });
     },
     pauseEnded: ({ group, reason }) => metrics.add('pauses.ended', 1, { group, reason }),
+  };
+}
+
+/** Counts what a producer sends. */
+export function producerMetrics(metrics: Metrics): (request: ProduceRequestFacts) => void {
+  const labels = new MessagingLabels();
+  return ({ durationMs, acknowledged, error }) => {
+    metrics.record(
+      'messaging.client.operation.duration',
+      durationMs / 1000,
+      error === undefined ? sendLabels : { ...sendLabels, 'error.type': error },
+    );
+    for (const [topic, records] of acknowledged)
+      metrics.add('messaging.client.sent.messages', records, labels.of('send', topic));
   };
 }
 
@@ -46,6 +73,8 @@ export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapsho
   const perRuntime = (read: (runtime: RuntimeSnapshot) => number): Labelled[] =>
     runtimes().map((runtime): Labelled => [read(runtime), { group: runtime.group }]);
 
+  metrics.observe('consumer.ready', () => perRuntime(({ state }) => (state === 'ready' ? 1 : 0)));
+  metrics.observe('consumer.partitions', () => perRuntime(({ partitions }) => partitions.length));
   metrics.observe('window.records', () => perPartition((one) => one.windowRecords));
   metrics.observe('window.size', () => perPartition((one) => one.windowBytes));
   metrics.observe('window.map.size', () => perPartition((one) => one.mapBytes));
@@ -63,6 +92,7 @@ export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapsho
         group,
         'reason',
         gates.map(({ kind, reason }) => (kind === 'closed' || kind === 'suspended' ? classOf(reason) : kind)),
+        ['breaker', 'budget', 'busy'],
       ),
     ),
   );
@@ -72,6 +102,7 @@ export function observeRuntimes(metrics: Metrics, snapshot: () => RuntimeSnapsho
         group,
         'reason',
         pauses.map(({ reason }) => reason),
+        ['unreadable-map', 'window', 'map'],
       ),
     ),
   );

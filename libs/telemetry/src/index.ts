@@ -1,4 +1,4 @@
 export * from './logger.js';
-export { metricCatalogue } from './metric-catalogue.js';
+export { type MetricName, metricCatalogue } from './metric-catalogue.js';
 export * from './metrics.js';
 export * from './tracing.js';

@@ -1,16 +1,18 @@
 import { type Attributes, type Meter, metrics } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AggregationType, InstrumentType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { messagingBuckets } from './catalogue/messaging-metrics.js';
+import type { MetricDefinition } from './catalogue/metric-definition.js';
 import { type MetricName, metricCatalogue } from './metric-catalogue.js';
-
-/** Buckets of the OpenTelemetry messaging conventions, in seconds. */
-const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+import { processReadings } from './process-readings.js';
 
 class ScrapedReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
   protected override async onShutdown(): Promise<void> {}
 }
+
+type Readings = Iterable<readonly [number, Attributes?]>;
 
 export interface Metrics {
   /** Adds to a counter. */
@@ -18,7 +20,7 @@ export interface Metrics {
   /** Records a duration in seconds, or another distribution. */
   record(name: MetricName<'histogram'>, value: number, labels?: Attributes): void;
   /** Declares where a gauge's values come from; called at each scrape. */
-  observe(name: MetricName<'gauge'>, read: () => Iterable<readonly [number, Attributes?]>): void;
+  observe(name: MetricName<'gauge'>, read: () => Readings): void;
   /** The Prometheus text format. */
   scrape(): Promise<string>;
 }
@@ -28,13 +30,6 @@ export function createMetrics(service: string): Metrics {
   const provider = new MeterProvider({
     resource: resourceFromAttributes({ 'service.name': service }),
     readers: [reader],
-    views: [
-      {
-        instrumentUnit: 's',
-        instrumentType: InstrumentType.HISTOGRAM,
-        aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: durationBuckets } },
-      },
-    ],
   });
   metrics.setGlobalMeterProvider(provider);
   const meter = provider.getMeter('tributary');
@@ -51,38 +46,48 @@ export function createMetrics(service: string): Metrics {
 
 const unitSuffixes: Readonly<Record<string, string>> = { s: '.seconds', By: '.bytes' };
 
+const definitionOf = (name: MetricName): MetricDefinition => metricCatalogue[name];
+
 /** The name with its unit, which this release of the Prometheus exporter does not append by itself. */
-export function exportedName(name: keyof typeof metricCatalogue): string {
-  return `${name}${unitSuffixes[metricCatalogue[name].unit] ?? ''}`;
+function exportedName(name: MetricName): string {
+  return `${name}${unitSuffixes[definitionOf(name).unit] ?? ''}`;
+}
+
+/** Exported as counters, though the process only reads them off. */
+const growing: ReadonlySet<MetricName> = new Set(['process.cpu.time']);
+
+/** What Prometheus calls a metric; of a histogram without `_bucket`, `_sum` and `_count`. */
+export function prometheusName(name: MetricName): string {
+  const isCounter = definitionOf(name).kind === 'counter' || growing.has(name);
+  return `${exportedName(name).replaceAll('.', '_')}${isCounter ? '_total' : ''}`;
 }
 
 function createInstruments(meter: Meter) {
   const counters = new Map<string, ReturnType<Meter['createCounter']>>();
   const histograms = new Map<string, ReturnType<Meter['createHistogram']>>();
-  for (const name of Object.keys(metricCatalogue) as (keyof typeof metricCatalogue)[]) {
-    const { kind, description, unit } = metricCatalogue[name];
+  for (const name of Object.keys(metricCatalogue) as MetricName[]) {
+    const { kind, description, unit, buckets = messagingBuckets } = definitionOf(name);
     if (kind === 'counter') counters.set(name, meter.createCounter(exportedName(name), { description, unit }));
-    if (kind === 'histogram') histograms.set(name, meter.createHistogram(exportedName(name), { description, unit }));
+    if (kind !== 'histogram') continue;
+    const advice = { explicitBucketBoundaries: [...buckets] };
+    histograms.set(name, meter.createHistogram(exportedName(name), { description, unit, advice }));
   }
   return { counters, histograms };
 }
 
-function observeGauge(meter: Meter, name: MetricName<'gauge'>, read: () => Iterable<readonly [number, Attributes?]>) {
+function observeGauge(meter: Meter, name: MetricName<'gauge' | 'process'>, read: () => Readings) {
   const { description, unit } = metricCatalogue[name];
-  meter.createObservableGauge(exportedName(name), { description, unit }).addCallback((result) => {
+  const options = { description, unit };
+  const gauge = growing.has(name)
+    ? meter.createObservableCounter(exportedName(name), options)
+    : meter.createObservableGauge(exportedName(name), options);
+  gauge.addCallback((result) => {
     for (const [value, labels] of read()) result.observe(value, labels);
   });
 }
 
 function observeProcess(meter: Meter): void {
-  observeGauge(meter, 'process.memory.usage', () => [[process.memoryUsage.rss()]]);
-  meter
-    .createObservableCounter(exportedName('process.cpu.time'), {
-      description: metricCatalogue['process.cpu.time'].description,
-      unit: 's',
-    })
-    .addCallback((result) => {
-      const { user, system } = process.cpuUsage();
-      result.observe((user + system) / 1e6);
-    });
+  const readings = processReadings();
+  for (const [name, read] of Object.entries(readings))
+    observeGauge(meter, name as MetricName<'process'>, () => [[read()]]);
 }

@@ -34,15 +34,7 @@ export function addIntegrationCommands(program: Command): void {
     .option('--prune', 'delete what is applied and in no file')
     .option('--reason <text>', 'why, for the audit trail', 'apply')
     .option('--yes', 'do not ask')
-    .action(
-      acting(program, async (session, options: Options) => {
-        const { plan, writer } = await makePlan(session, options);
-        showPlan(plan);
-        if (plan.changes.length > 0) await confirm(`apply ${plan.changes.length} changes?`, options.yes);
-        await writer.apply(plan, options.reason);
-        print(plan.changes.length === 0 ? 'nothing to do' : `applied ${plan.changes.length} changes`);
-      }),
-    );
+    .action(acting(program, applyIntegrations));
   program
     .command('resume <connection>')
     .description('end a suspension: the records of the connection flow again')
@@ -80,6 +72,15 @@ const connectionRow = (row: Connection, suspension: Suspension | undefined) => [
 ];
 
 const untilOf = ({ until }: Suspension): string => (until === null ? '' : ` until ${new Date(until).toISOString()}`);
+
+/** What `apply` does. @throws CommandFailure with every problem of the files; then nothing was written. */
+export async function applyIntegrations(session: Session, options: Options): Promise<void> {
+  const { plan, writer } = await makePlan(session, options);
+  showPlan(plan);
+  if (plan.changes.length > 0) await confirm(`apply ${plan.changes.length} changes?`, options.yes);
+  await writer.apply(plan, options.reason);
+  print(plan.changes.length === 0 ? 'nothing to do' : `applied ${plan.changes.length} changes`);
+}
 
 async function openTables(session: Session) {
   const opened = await openIntegrationTables(session.platform, session.actor);

@@ -41,6 +41,21 @@ export function askBudget(state: BudgetState, nowMs: number): number | undefined
   return Math.max(observedMs, tokenMs);
 }
 
+export interface BudgetLeft {
+  /** Calls that may be made at once. */
+  readonly calls: number;
+  /** Milliseconds until what answers said is left begins anew; undefined: they said nothing that still holds. */
+  readonly resetInMs: number | undefined;
+}
+
+/** What may be sent without a wait; undefined: nothing limits it now. */
+export function budgetLeft(state: BudgetState, nowMs: number): BudgetLeft | undefined {
+  const { rate, observed, tokens } = refilled(state, nowMs);
+  if (!rate && !observed) return undefined;
+  const calls = Math.min(rate ? tokens : Number.POSITIVE_INFINITY, observed?.remaining ?? Number.POSITIVE_INFINITY);
+  return { calls: Math.floor(calls), resetInMs: observed && observed.resetMs - nowMs };
+}
+
 /** One call was let through. */
 export function spend(state: BudgetState, nowMs: number): BudgetState {
   const now = refilled(state, nowMs);

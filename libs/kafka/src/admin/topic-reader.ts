@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readerGroupPrefix } from '@tributary/contracts';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { headerValueText, type IncomingRecord } from '../records.js';
@@ -32,7 +33,7 @@ export async function* readRecords(options: TopicReadOptions): AsyncGenerator<In
   const [first] = ranges;
   if (!first) return;
   const consumer = options.client.newConsumer({
-    groupId: `${first.topic}.read.${randomUUID()}`,
+    groupId: `${readerGroupPrefix({ name: first.topic })}${randomUUID()}`,
     maxWaitTimeInMs: 100,
     allowAutoTopicCreation: false,
   });

@@ -133,7 +133,7 @@ export class Committer {
       this.failures += 1;
       this.isRefused = isFinalAnswer(error);
       logger[this.failures === 3 ? 'warn' : 'debug']({ ...errorFields(error), group }, 'consumer.commit-failed');
-      observer?.commitFailed?.({ group, error });
+      observer?.commitFailed?.({ group, error, durationMs: performance.now() - startedMs });
       return false;
     }
     this.failures = 0;

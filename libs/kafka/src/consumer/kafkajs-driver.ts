@@ -21,6 +21,7 @@ import type {
   TopicPartition,
 } from './consumer-driver.js';
 import { type CoordinatedCluster, GroupSession } from './group-session.js';
+import type { RuntimeObserver } from './runtime-options.js';
 import { nothingOwned, stickyAssigner } from './sticky-assigner.js';
 
 export interface KafkaJsDriverOptions {
@@ -33,6 +34,7 @@ export interface KafkaJsDriverOptions {
   /** A fetch is answered when the broker has so many, or after `maxWaitMs`. */
   readonly minBytes?: number;
   readonly fetchSpacing?: FetchSpacing;
+  readonly observer?: Pick<RuntimeObserver, 'polled' | 'consumed'>;
   /** The same partition number of all topics goes to one member, which keeps it. All members of the group must say so. */
   readonly pairsTopics?: boolean;
 }
@@ -81,6 +83,7 @@ export class KafkaJsDriver implements ConsumerDriver {
     this.listener = listener;
     this.consumer.on('consumer.group_join', ({ payload }) => this.onJoin(payload));
     this.consumer.on('consumer.heartbeat', () => this.onHeartbeat());
+    this.watchFetches();
     this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => this.onCrash(error, restart));
     const topics = [...this.options.topics];
     await this.untilSuccess('connect', () => this.consumer.connect());
@@ -185,7 +188,26 @@ export class KafkaJsDriver implements ConsumerDriver {
       messages: batch.messages as readonly FetchedMessage[],
     });
     if (taken > fetchedFrom) resolveOffset(String(taken - 1));
+    this.noteConsumed(batch, taken);
     await heartbeat();
+  }
+
+  /** kafkajs measures each fetch anyway, for whoever listens. */
+  private watchFetches(): void {
+    const { group, observer } = this.options;
+    if (!observer?.polled) return;
+    const onPolled = observer.polled.bind(observer);
+    this.consumer.on('consumer.fetch', ({ payload: { duration } }) => onPolled({ group, durationMs: duration }));
+  }
+
+  /** What was not taken over is fetched again, and counted then. */
+  private noteConsumed(batch: EachBatchPayload['batch'], taken: number): void {
+    const { group, observer } = this.options;
+    if (!observer?.consumed) return;
+    const { topic, messages } = batch;
+    const isWhole = taken > Number(batch.lastOffset());
+    const records = isWhole ? messages.length : messages.filter(({ offset }) => Number(offset) < taken).length;
+    if (records > 0) observer.consumed({ group, topic, records });
   }
 
   // An error that left `eachBatch` would end or restart the consumer without a word, so a mistake of ours ends the process.

@@ -105,8 +105,12 @@ export type SettlementKind = Settlement['to'] | 'put-back' | 'lost';
 export interface RuntimeObserver {
   started?(facts: StartedFacts): void;
   attempted?(facts: AttemptedFacts): void;
+  /** A fetch was answered, with records or without. */
+  polled?(facts: { group: string; durationMs: number }): void;
+  /** Fetched records were taken over. */
+  consumed?(facts: { group: string; topic: string; records: number }): void;
   committed?(facts: { group: string; partitions: number; durationMs: number; metadataCharacters: number }): void;
-  commitFailed?(facts: { group: string; error: unknown }): void;
+  commitFailed?(facts: { group: string; error: unknown; durationMs: number }): void;
   deadLettered?(facts: { group: string; topic: string; failure: Failure }): void;
   assigned?(facts: { group: string; partitions: number; isUnbroken: boolean }): void;
   /** The watchdog ended a pause without a living reason: a mistake of ours. */

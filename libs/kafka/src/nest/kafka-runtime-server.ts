@@ -122,6 +122,7 @@ export class KafkaRuntimeServer extends Server implements CustomTransportStrateg
       pairsTopics: options.retries !== undefined,
       ...(options.gatherBytes !== undefined && { minBytes: options.gatherBytes }),
       ...(options.fetchSpacing && { fetchSpacing: options.fetchSpacing }),
+      ...(observer && { observer }),
     });
     return new ConsumerRuntime({
       driver,

@@ -36,6 +36,16 @@ export interface RecordProducerOptions {
   readonly mayWrite?: ReadonlySet<string>;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** For metrics: called after each request, so it must be quick and must not throw. */
+  readonly onRequest?: (request: ProduceRequestFacts) => void;
+}
+
+export interface ProduceRequestFacts {
+  readonly durationMs: number;
+  /** What was acknowledged, by topic. Empty when the request failed. */
+  readonly acknowledged: ReadonlyMap<string, number>;
+  /** Name of the error, if it failed. */
+  readonly error?: string;
 }
 
 const defaults = {
@@ -81,9 +91,11 @@ export class RecordProducer {
   private readonly closed = new AbortController();
   private isDown = false;
   private drained: (() => void) | undefined;
+  private readonly onRequest: RecordProducerOptions['onRequest'];
 
   constructor(client: KafkaClient, options: RecordProducerOptions = {}) {
-    const { logger, clock, mayWrite, ...limits } = options;
+    const { logger, clock, mayWrite, onRequest, ...limits } = options;
+    this.onRequest = onRequest;
     this.options = { ...defaults, ...limits };
     this.mayWrite = mayWrite;
     this.logger = logger ?? client.logger;
@@ -249,7 +261,7 @@ export class RecordProducer {
   private async deliver(batch: readonly PendingRecord[]): Promise<void> {
     for (let pauseMs = firstPauseMs; !this.closed.signal.aborted; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       try {
-        const positions = await this.connection.send(batch);
+        const positions = await this.request(batch);
         this.noteUp();
         for (let i = 0; i < batch.length; i++)
           this.acknowledge(batch[i] as PendingRecord, positions[i] as RecordPosition);
@@ -258,6 +270,22 @@ export class RecordProducer {
         if (await this.handleFailure(batch, error)) return;
         await sleep(this.clock, pauseMs, this.closed.signal);
       }
+    }
+  }
+
+  private async request(batch: readonly PendingRecord[]): Promise<RecordPosition[]> {
+    if (!this.onRequest) return this.connection.send(batch);
+    const startedAtMs = performance.now();
+    try {
+      const positions = await this.connection.send(batch);
+      const acknowledged = new Map<string, number>();
+      for (const { record } of batch) acknowledged.set(record.topic, (acknowledged.get(record.topic) ?? 0) + 1);
+      this.onRequest({ durationMs: performance.now() - startedAtMs, acknowledged });
+      return positions;
+    } catch (error) {
+      const durationMs = performance.now() - startedAtMs;
+      this.onRequest({ durationMs, acknowledged: new Map(), error: error instanceof Error ? error.name : 'unknown' });
+      throw error;
     }
   }
 

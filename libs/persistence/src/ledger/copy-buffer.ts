@@ -34,9 +34,12 @@ export class CopyBuffer {
     this.at = this.buffer.writeInt32BE(value, this.at);
   }
 
-  bigint(value: number | bigint): void {
+  /** @param value an integer that a double holds exactly: without a bigint, of which a row would make five. */
+  bigint(value: number): void {
     this.lengthOf(8, 8);
-    this.at = this.buffer.writeBigInt64BE(BigInt(value), this.at);
+    const high = Math.floor(value / 2 ** 32);
+    this.at = this.buffer.writeInt32BE(high, this.at);
+    this.at = this.buffer.writeUInt32BE(value - high * 2 ** 32, this.at);
   }
 
   /** @param ms epoch milliseconds. */
@@ -56,6 +59,12 @@ export class CopyBuffer {
     }
     this.lengthOf(value.length, value.length);
     this.at += value.copy(this.buffer, this.at);
+  }
+
+  /** Bytes, each a character. */
+  latin1(value: string): void {
+    this.lengthOf(value.length, value.length);
+    this.at += this.buffer.write(value, this.at, 'latin1');
   }
 
   text(value: string | null): void {

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '@tributary/contracts';
-import { type Json, type LedgerRow, leafHash } from '@tributary/ledger';
+import { type Json, type LedgerRow, leafHashText } from '@tributary/ledger';
 import { RowRefused } from '../database-errors.js';
 import type { SplitRecord } from '../personal/personal-fields.js';
 import type { CopyBuffer } from './copy-buffer.js';
@@ -17,7 +17,8 @@ export interface LedgerEntry {
 export interface PreparedRow {
   readonly row: LedgerRow;
   readonly columns: PersonalColumns | undefined;
-  readonly leafHash: Buffer;
+  /** A byte to a character. */
+  readonly leafHash: string;
 }
 
 /** The row as it will stand in the table; its columns in the order in which they are hashed, which is the cheapest. */
@@ -73,9 +74,9 @@ export function prepareRow(entry: LedgerEntry, split: SplitRecord, columns: Pers
   return { row, columns, leafHash: hashOf(row) };
 }
 
-function hashOf(row: LedgerRow): Buffer {
+function hashOf(row: LedgerRow): string {
   try {
-    return leafHash(row);
+    return leafHashText(row);
   } catch (error) {
     // A number that no row can hold exactly: the record is at fault, and it alone.
     throw new RowRefused(error);
@@ -155,7 +156,7 @@ export function writeRow(to: CopyBuffer, { row, columns, leafHash: leaf }: Prepa
   for (const [name, write] of written) write(to, row[name] as Json);
   to.data(columns?.subjectIndex ?? null);
   to.data(columns?.personal ?? null);
-  to.data(leaf);
+  to.latin1(leaf);
   // The last byte: whether it is a repeat is known only when it is written.
   to.flag(false);
 }
