@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Agent as HttpsAgent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { platformSettings, readSettings } from '@tributary/config';
@@ -70,7 +71,7 @@ describe('what a process shows to the registry', () => {
       }),
     );
     expect(registryUrl).toBe('https://registry');
-    expect(agent?.options).toMatchObject({ ca: 'ca 1\n' });
+    expect((agent as HttpsAgent).options).toMatchObject({ ca: 'ca 1\n' });
     writeFileSync(file('password'), 'another');
     expect(auth).toMatchObject({ username: 'tributary', password: 'another' });
   });
