@@ -47,6 +47,8 @@ export interface ServicePlan {
   readonly name: string;
   readonly app: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Another built workspace than this one. */
+  readonly root?: string;
 }
 
 /** Every service of a deployment, one connector per destination. */
@@ -135,15 +137,15 @@ export class ServiceLauncher {
     return Promise.all(plans.map((plan) => this.start(plan)));
   }
 
-  async start({ name, app, env }: ServicePlan, port?: number): Promise<RunningService> {
+  async start({ name, app, env, root = repositoryRoot() }: ServicePlan, port?: number): Promise<RunningService> {
     const { stack } = this.options;
     const [free] = port === undefined ? await freePorts(1) : [port];
     const process_ = await stack.supervisor.spawn({
       name,
       command: process.execPath,
-      args: [...nodeFlags, join(repositoryRoot(), 'dist/apps', app, 'src/main.js')],
+      args: [...nodeFlags, join(root, 'dist/apps', app, 'src/main.js')],
       env: { ...this.environment, ...env, PORT: String(free), INSTANCE_ID: name },
-      cwd: repositoryRoot(),
+      cwd: root,
       logFile: join(stack.dataDir, 'logs', `${name}.log`),
       stopTimeoutMs: 30_000,
     });

@@ -31,6 +31,26 @@ export function isCoordinatorMissing(error: unknown): boolean {
   return false;
 }
 
+const noRight = (what: string): string =>
+  `the broker knows who this is and gives it no right to ${what}: compare KAFKA_USERNAME, or the name in KAFKA_TLS_CERT_FILE, with the rights of this service`;
+
+const hints: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: noRight('the topic'),
+  GROUP_AUTHORIZATION_FAILED: noRight('the consumer group'),
+  CLUSTER_AUTHORIZATION_FAILED: noRight('the cluster'),
+};
+
+/** What to do when the broker, or its certificate, refuses; undefined for other errors. */
+export function refusalHint(error: unknown): string | undefined {
+  for (const { name, type } of chainOf(error)) {
+    const hint = type === undefined ? undefined : hints[type];
+    if (hint !== undefined) return hint;
+    if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED')
+      return 'the broker does not accept these credentials: check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
+  }
+  return undefined;
+}
+
 /** The broker answered, and would answer the same again: it knows no such member or generation, for one. */
 export function isFinalAnswer(error: unknown): boolean {
   for (const link of chainOf(error)) if (typeof link.type === 'string') return link.retriable === false;

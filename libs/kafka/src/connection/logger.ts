@@ -1,3 +1,5 @@
+import { refusalHint } from './kafka-errors.js';
+
 /** What this library needs of a logger; the call shape is pino's. */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -7,7 +9,21 @@ export interface Logger {
 }
 
 /** Log fields of anything thrown: the stack stays, a class and code are searchable. */
-export function errorFields(error: unknown): { error: string; errorName: string; stack?: string } {
+export interface ErrorFields {
+  readonly error: string;
+  readonly errorName: string;
+  readonly stack?: string;
+  /** What to do about it, where the cause is known. */
+  readonly hint?: string;
+}
+
+export function errorFields(error: unknown): ErrorFields {
   if (!(error instanceof Error)) return { error: String(error), errorName: typeof error };
-  return { error: error.message, errorName: error.name, ...(error.stack !== undefined && { stack: error.stack }) };
+  const hint = refusalHint(error);
+  return {
+    error: error.message,
+    errorName: error.name,
+    ...(hint !== undefined && { hint }),
+    ...(error.stack !== undefined && { stack: error.stack }),
+  };
 }
