@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { deadLetterTopicOf, topicFamilies } from '@tributary/contracts';
 import { repositoryRoot } from '../local-stack/index.js';
 import { order, untilSettled } from '../start/demo.js';
 import type { Environment } from '../start/environment.js';
@@ -67,7 +68,9 @@ async function answersOf({ sandbox }: Environment, target: string): Promise<read
   return ((await answer.json()) as { answers: readonly GivenAnswer[] }).answers;
 }
 
-const deadTopics = ['raw.github.v1.dlt', 'delivery.http.v1.dlt'];
+const deadTopics = [topicFamilies.raw('github'), topicFamilies.delivery('http')].map(
+  (topic) => deadLetterTopicOf(topic).name,
+);
 
 const expected: readonly Expected[] = [
   { alert: 'DeliveryErrorBudgetBurn', labels: { destination: 'http', window: '1h' } },

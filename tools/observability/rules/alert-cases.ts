@@ -1,5 +1,8 @@
+import { deadLetterTopicOf, topicFamilies } from '@tributary/contracts';
 import type { MetricName } from '@tributary/telemetry';
 import { buckets, type Matchers, metric } from '../promql.js';
+
+const deadTopic = deadLetterTopicOf(topicFamilies.delivery('http')).name;
 
 /** A moment at which rules are asked, and what must fire then. */
 export interface AlertCase {
@@ -86,19 +89,19 @@ const limits: readonly Limit[] = [
   },
   {
     alert: 'DeadLettersOpen',
-    selector: of('dead.letters.open', { topic: 'delivery.http.v1.dlt' }),
+    selector: of('dead.letters.open', { topic: deadTopic }),
     over: '1',
     under: '0',
     minutes: 6,
-    fires: { ...ticket, topic: 'delivery.http.v1.dlt' },
+    fires: { ...ticket, topic: deadTopic },
   },
   {
     alert: 'DeadLetterOld',
-    selector: of('dead.letters.oldest.age', { topic: 'delivery.http.v1.dlt' }),
+    selector: of('dead.letters.oldest.age', { topic: deadTopic }),
     over: '604801',
     under: '604799',
     minutes: 1,
-    fires: { ...page, topic: 'delivery.http.v1.dlt' },
+    fires: { ...page, topic: deadTopic },
   },
   {
     alert: 'ConnectionSuspended',
