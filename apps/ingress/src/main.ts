@@ -45,7 +45,13 @@ await runService({
     const app = await NestFactory.create<NestFastifyApplication>(
       IngressModule.with(
         { find: (id) => directory.find(id), codec, writer, onRejection, seal },
-        { apiKeyOf: (id) => apiKeys.get(id), codec, writer, onRejection },
+        {
+          apiKeyOf: (id) => apiKeys.get(id),
+          codec,
+          writer,
+          budget: new RequestBudget(settings.connectionRate, Date.now),
+          onRejection,
+        },
       ),
       new FastifyAdapter({
         bodyLimit: settings.bodyLimitBytes,
