@@ -15,7 +15,7 @@ import type { Type, types } from 'avsc';
 import type { RecordCodec, RecordWriter } from './ports.js';
 import type { Rejection } from './rejection-log.js';
 import type { RequestBudget } from './request-budget.js';
-import { type Answer, unavailable } from './webhook-receiver.js';
+import { type Answer, overBudget, unavailable } from './webhook-receiver.js';
 
 export interface PublishRequest {
   readonly contentType: string;
@@ -62,7 +62,7 @@ export class PublishReceiver {
       );
     if (!mayUse(key, 'publish')) return this.reject(request, key, 403, 'scope-missing', 'this API key may not publish');
     const seconds = this.ports.budget.take(key.id);
-    if (seconds !== undefined) return tooMany(seconds);
+    if (seconds !== undefined) return overBudget(seconds, 'this API key sends more than its budget', publishSource);
     const form = mediaType(request.contentType);
     if (form !== structured && form !== batch) {
       return this.reject(request, key, 415, 'content-type', `send ${structured} or ${batch}`);
@@ -134,13 +134,6 @@ export class PublishReceiver {
     return { status, problem: { code, detail: reason }, source: publishSource };
   }
 }
-
-const tooMany = (seconds: number): Answer => ({
-  status: 429,
-  headers: { 'retry-after': String(seconds) },
-  problem: { code: 'rate', detail: 'this API key sends more than its budget' },
-  source: publishSource,
-});
 
 const mediaType = (contentType: string): string => contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 
