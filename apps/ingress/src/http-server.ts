@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { RequestHeaders, WebhookRequest } from '@tributary/connector-kit';
-import type { Answer, PublishReceiver, RequestBudget, WebhookReceiver } from '@tributary/pipeline';
+import type { Answer, PublishReceiver, WebhookReceiver } from '@tributary/pipeline';
 import { type Health, nothingHere, problemCode, sendAnswer } from '@tributary/runtime';
 import type { Logger, Metrics } from '@tributary/telemetry';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +10,6 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 export interface HttpServerParts {
   readonly webhooks: WebhookReceiver;
   readonly publish: PublishReceiver;
-  readonly budget: RequestBudget;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -33,8 +32,7 @@ export async function addRoutes(fastify: FastifyInstance, parts: HttpServerParts
   fastify.post<{ Params: { connectionId: string } }>('/webhooks/:connectionId', own, async (request, reply) => {
     const { connectionId } = request.params;
     await answering(parts, request, reply, ROOT_CONTEXT, async () => {
-      const refused = refusedEncoding(request) ?? overBudget(parts.budget, connectionId);
-      return refused ?? parts.webhooks.receive(connectionId, webhookRequest(request));
+      return refusedEncoding(request) ?? parts.webhooks.receive(connectionId, webhookRequest(request));
     });
   });
   fastify.post('/v1/events', own, async (request, reply) => {
@@ -116,16 +114,6 @@ function refusedEncoding(request: FastifyRequest): Answer | undefined {
   const encoding = request.headers['content-encoding'];
   if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return undefined;
   return { status: 415, problem: { code: 'content-encoding', detail: 'send the body without Content-Encoding' } };
-}
-
-function overBudget(budget: RequestBudget, connectionId: string): Answer | undefined {
-  const seconds = budget.take(connectionId);
-  if (seconds === undefined) return undefined;
-  return {
-    status: 429,
-    headers: { 'retry-after': String(seconds) },
-    problem: { code: 'rate', detail: 'this connection sends more than its budget' },
-  };
 }
 
 function webhookRequest(request: FastifyRequest): WebhookRequest {

@@ -44,8 +44,21 @@ await runService({
     const seal = secrets.key && ((plain: string) => secrets.key?.seal(plain) ?? plain);
     const app = await NestFactory.create<NestFastifyApplication>(
       IngressModule.with(
-        { find: (id) => directory.find(id), codec, writer, onRejection, seal },
-        { apiKeyOf: (id) => apiKeys.get(id), codec, writer, onRejection },
+        {
+          find: (id) => directory.find(id),
+          codec,
+          writer,
+          budget: new RequestBudget(settings.connectionRate, Date.now),
+          onRejection,
+          seal,
+        },
+        {
+          apiKeyOf: (id) => apiKeys.get(id),
+          codec,
+          writer,
+          budget: new RequestBudget(settings.connectionRate, Date.now),
+          onRejection,
+        },
       ),
       new FastifyAdapter({
         bodyLimit: settings.bodyLimitBytes,
@@ -71,7 +84,6 @@ await runService({
         await addRoutes(app.getHttpAdapter().getInstance(), {
           webhooks: app.get(WebhookReceiver),
           publish: app.get(PublishReceiver),
-          budget: new RequestBudget(settings.connectionRate, Date.now),
           health,
           metrics,
           logger,

@@ -9,5 +9,9 @@ export const ingressSettings = {
     1500,
     100,
   ),
-  connectionRate: integer('CONNECTION_RATE', 'Requests a second that one connection may send; 0 for no limit.', 1000),
+  connectionRate: integer(
+    'CONNECTION_RATE',
+    'Requests a second that one connection, or one API key that publishes, may send; 0 for no limit.',
+    1000,
+  ),
 } as const;

@@ -27,13 +27,14 @@ const anEvent = {
 const single = 'application/cloudevents+json';
 const batch = 'application/cloudevents-batch+json';
 
-function world(key: ApiKey = aKey) {
+function world(key: ApiKey = aKey, take: (id: string) => number | undefined = () => undefined) {
   const { codec, writer } = memoryWorld();
   const rejections: Rejection[] = [];
   const receiver = new PublishReceiver({
     apiKeyOf: (id) => (id === 'shop' ? key : undefined),
     codec,
     writer,
+    budget: { take },
     onRejection: (rejection) => rejections.push(rejection),
   });
   const publish = (body: unknown, over: Partial<PublishRequest> = {}) =>
@@ -98,6 +99,30 @@ describe('PublishReceiver', () => {
   it('answers 403 to a key that may not publish', async () => {
     expect(await world({ ...aKey, scopes: ['audit:read'] }).publish(anEvent)).toMatchObject({ status: 403 });
     expect(await world({ ...aKey, tenant: '' }).publish(anEvent)).toMatchObject({ status: 403 });
+  });
+
+  it('says when to come back to a key that is over its budget, and stores nothing', async () => {
+    const { publish, written, rejections } = world(aKey, (id) => (id === 'shop' ? 3 : undefined));
+    expect(await publish(anEvent)).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '3' },
+      problem: { code: 'rate' },
+    });
+    expect(await written()).toEqual([]);
+    expect(rejections).toEqual([]);
+  });
+
+  it('charges no budget for a key that was not shown', async () => {
+    const charged: string[] = [];
+    const { publish } = world(aKey, (id) => {
+      charged.push(id);
+      return undefined;
+    });
+    for (const authorization of [undefined, 'Bearer shop.0123456789abcdeX', 'Bearer shop'])
+      expect(await publish(anEvent, { authorization })).toMatchObject({ status: 401 });
+    expect(charged).toEqual([]);
+    await publish(anEvent);
+    expect(charged).toEqual(['shop']);
   });
 
   it.each(['', 'application/json', 'text/plain', `x${single}`])(

@@ -14,7 +14,8 @@ import type { OutgoingRecord } from '@tributary/kafka';
 import type { Type, types } from 'avsc';
 import type { RecordCodec, RecordWriter } from './ports.js';
 import type { Rejection } from './rejection-log.js';
-import { type Answer, unavailable } from './webhook-receiver.js';
+import type { RequestBudget } from './request-budget.js';
+import { type Answer, overBudget, unavailable } from './webhook-receiver.js';
 
 export interface PublishRequest {
   readonly contentType: string;
@@ -28,6 +29,8 @@ export interface PublishReceiverPorts {
   readonly apiKeyOf: (id: string) => ApiKey | undefined;
   readonly codec: Pick<RecordCodec, 'encode'>;
   readonly writer: RecordWriter;
+  /** By API key. Asked only about keys that were shown, so that nobody can use up the budget of another. */
+  readonly budget: Pick<RequestBudget, 'take'>;
   readonly onRejection: (rejection: Rejection) => void;
 }
 
@@ -58,6 +61,8 @@ export class PublishReceiver {
         'a valid API key is needed: Authorization: Bearer <key>',
       );
     if (!mayUse(key, 'publish')) return this.reject(request, key, 403, 'scope-missing', 'this API key may not publish');
+    const seconds = this.ports.budget.take(key.id);
+    if (seconds !== undefined) return overBudget(seconds, 'this API key sends more than its budget', publishSource);
     const form = mediaType(request.contentType);
     if (form !== structured && form !== batch) {
       return this.reject(request, key, 415, 'content-type', `send ${structured} or ${batch}`);

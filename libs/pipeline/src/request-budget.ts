@@ -32,7 +32,7 @@ export class RequestBudget {
   private bucketOf(connectionId: string, now: number): Bucket {
     const known = this.buckets.get(connectionId);
     if (known) return known;
-    // Ids come from outside. Forgetting all of them at once errs on the side of letting requests pass.
+    // Whoever asks should ask about known ids only; if not, forgetting all errs on the side of letting requests pass.
     if (this.buckets.size >= mostBuckets) this.buckets.clear();
     const fresh = { tokens: this.perSecond * 2, filledAtMs: now };
     this.buckets.set(connectionId, fresh);

@@ -13,6 +13,7 @@ interface Wishes {
   readonly lookup?: 'unknown' | 'unusable';
   readonly internal?: boolean;
   readonly seal?: ((plain: string) => string) | undefined;
+  readonly waitSeconds?: number;
 }
 
 const anEvent: Description = { kind: 'event', eventId: 'e1', eventType: 'hired', subject: '7:x' };
@@ -38,6 +39,7 @@ function world(wishes: Wishes = {}) {
     connection: { id: 'in', tenant: 'acme', definition, settings: {}, secrets: {} },
   };
   const rejections: Rejection[] = [];
+  const charged: string[] = [];
   const receiver = new WebhookReceiver({
     find: () =>
       wishes.lookup === 'unknown'
@@ -47,6 +49,12 @@ function world(wishes: Wishes = {}) {
           : usable,
     codec,
     writer,
+    budget: {
+      take: (id) => {
+        charged.push(id);
+        return wishes.waitSeconds;
+      },
+    },
     onRejection: (rejection) => rejections.push(rejection),
     seal: wishes.seal,
   });
@@ -70,7 +78,7 @@ function world(wishes: Wishes = {}) {
         raw: (await codec.decode<RawRecord>(value as Buffer)).value,
       })),
     );
-  return { receive, written, writer, codec, rejections };
+  return { receive, written, writer, codec, rejections, charged };
 }
 
 describe('WebhookReceiver', () => {
@@ -117,6 +125,24 @@ describe('WebhookReceiver', () => {
     expect(await receive()).toMatchObject({ status, problem: { code } });
     expect(await written()).toEqual([]);
     expect(rejections).toMatchObject([{ connectionId: 'in', status, code, payloadDigest: sha256Hex('the body') }]);
+  });
+
+  it('says when to come back to a connection that is over its budget, and stores nothing', async () => {
+    const { receive, written, rejections } = world({ waitSeconds: 3 });
+    expect(await receive()).toMatchObject({ status: 429, headers: { 'retry-after': '3' }, problem: { code: 'rate' } });
+    expect(await written()).toEqual([]);
+    expect(rejections).toEqual([]);
+  });
+
+  it('keeps no budget of a connection that there is not', async () => {
+    for (const wishes of [{ lookup: 'unknown' }, { internal: true }] as const) {
+      const { receive, charged } = world({ ...wishes, waitSeconds: 3 });
+      expect(await receive()).toMatchObject({ status: 404 });
+      expect(charged).toEqual([]);
+    }
+    const { receive, charged } = world();
+    await receive();
+    expect(charged).toEqual(['in']);
   });
 
   it('keeps a signed body that nobody can read, marked, and answers 400', async () => {

@@ -5,6 +5,7 @@ import { rawKey, sha256Hex } from '@tributary/domain';
 import { handshakePrefix } from './normalizer-stage.js';
 import type { RecordCodec, RecordWriter } from './ports.js';
 import type { Rejection } from './rejection-log.js';
+import type { RequestBudget } from './request-budget.js';
 
 export interface Problem {
   readonly code: string;
@@ -27,6 +28,8 @@ export interface WebhookReceiverPorts {
   readonly find: (connectionId: string) => ConnectionLookup<SourceDefinition>;
   readonly codec: Pick<RecordCodec, 'encode'>;
   readonly writer: RecordWriter;
+  /** By connection. Asked only about those that there are: made-up ids would crowd theirs out. */
+  readonly budget: Pick<RequestBudget, 'take'>;
   readonly onRejection: (rejection: Rejection) => void;
   /** Seals a secret that came with a handshake; undefined when the service has no key. */
   readonly seal: ((plain: string) => string) | undefined;
@@ -37,6 +40,14 @@ export const unavailable = (detail: string): Answer => ({
   status: 503,
   headers: { 'retry-after': '5' },
   problem: { code: 'unavailable', detail },
+});
+
+/** 429 with the seconds after which one request more may come. */
+export const overBudget = (seconds: number, detail: string, source: string): Answer => ({
+  status: 429,
+  headers: { 'retry-after': String(seconds) },
+  problem: { code: 'rate', detail },
+  source,
 });
 
 interface Received {
@@ -59,6 +70,9 @@ export class WebhookReceiver {
     if (connection.definition.kind !== 'webhook') {
       return this.reject(received, undefined, 404, 'connection-unknown', 'there is no such connection');
     }
+    const seconds = this.ports.budget.take(connectionId);
+    if (seconds !== undefined)
+      return overBudget(seconds, 'this connection sends more than its budget', connection.definition.slug);
     const verification = connection.definition.verify(request, connection as SourceConnection);
     switch (verification.kind) {
       case 'refused':
