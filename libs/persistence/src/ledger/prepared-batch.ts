@@ -80,7 +80,8 @@ export function copyChunks(
 ): Buffer[] {
   const chunks: Buffer[] = [copyStart];
   for (const { bytes, facts } of batches) {
-    for (const fact of facts) if (repeats.has(fact)) bytes[fact.end - 1] = 1;
+    // Said of each: these bytes may have been in a transaction that failed, in which other rows came before.
+    for (const fact of facts) bytes[fact.end - 1] = repeats.has(fact) ? 1 : 0;
     if (facts.every((fact) => wanted.has(fact))) chunks.push(bytes);
     else for (const fact of facts) if (wanted.has(fact)) chunks.push(bytes.subarray(fact.start, fact.end));
   }
