@@ -5,8 +5,8 @@ import { type DeadLetters, whereIs } from './dead-letters.js';
 import type { KeyScheduler } from './key-scheduler.js';
 import type { Entry, Member, OwnedPartition } from './owned-partition.js';
 import { endProcessSpan, type ProcessSpan, runInSpan, startBatchSpan } from './process-span.js';
-import { mistakeOf, putBack } from './put-back.js';
 import type { BatchHandler, RuntimeObserver, SettlementKind } from './runtime-options.js';
+import { isLate, mistakeOf, putBack } from './settling.js';
 
 export interface BatchSettlerParts {
   readonly group: string;
@@ -32,30 +32,27 @@ export class BatchSettler {
   attempt(entry: Entry): void {
     const startedMs = performance.now();
     const members = entry.members ?? [];
-    const span = startBatchSpan(
-      members.map(({ record }) => record),
-      this.parts.group,
-    );
-    this.invoke(entry, members, span).then(
+    const records = members.map(({ record }) => record);
+    const span = startBatchSpan(records, this.parts.group);
+    this.invoke(entry, records, span).then(
       (failures) => {
         const settlement = entry.owner.isOwned ? 'commit' : 'lost';
         endProcessSpan(span, settlement);
         this.observe(entry, members.length - failures.size, settlement, startedMs);
         if (failures.size > 0) this.observe(entry, failures.size, 'deadLetter', startedMs);
-        if (!this.isLate(entry)) void this.settle(entry, members, failures);
+        if (!isLate(entry, this.parts)) void this.settle(entry, members, failures);
       },
       (error: unknown) => {
         const settlement = entry.owner.isOwned ? 'put-back' : 'lost';
         endProcessSpan(span, settlement, error);
         this.observe(entry, members.length, settlement, startedMs);
-        if (!this.isLate(entry)) this.settleThrown(entry, members, error);
+        if (!isLate(entry, this.parts)) this.settleThrown(entry, members, error);
       },
     );
   }
 
-  private invoke(entry: Entry, members: readonly Member[], span: ProcessSpan): ReturnType<BatchHandler> {
+  private invoke(entry: Entry, records: Parameters<BatchHandler>[0], span: ProcessSpan): ReturnType<BatchHandler> {
     const { owner, attempts, firstFailureMs } = entry;
-    const records = members.map(({ record }) => record);
     try {
       return runInSpan(span, () =>
         this.handler(records, { number: attempts + 1, firstFailureMs, signal: owner.signal }),
@@ -75,7 +72,7 @@ export class BatchSettler {
       const member = members[index];
       if (!member) throw new RangeError(`the handler names record ${index} of a batch of ${members.length}`);
       const isSafe = await this.bury(entry, member, failure);
-      if (this.isLate(entry)) return;
+      if (isLate(entry, this.parts)) return;
       if (!isSafe) {
         this.parts.scheduler.release(entry);
         this.parts.noteIdle();
@@ -129,15 +126,6 @@ export class BatchSettler {
       'record.handler-failed',
     );
     await this.settle(entry, members, new Map([[0, mistakeOf(error)]]));
-  }
-
-  /** The partition is gone or was given up: the result does not count. */
-  private isLate(entry: Entry): boolean {
-    if (entry.owner.isOwned) return false;
-    this.parts.scheduler.release(entry);
-    this.parts.noteIdle();
-    this.parts.scheduler.dispatch();
-    return true;
   }
 
   private observe(entry: Entry, records: number, settlement: SettlementKind, startedMs: number): void {

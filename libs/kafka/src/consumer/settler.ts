@@ -7,10 +7,10 @@ import { type DeadLetters, whereIs } from './dead-letters.js';
 import type { KeyScheduler } from './key-scheduler.js';
 import type { Entry, OwnedPartition } from './owned-partition.js';
 import { endProcessSpan, type ProcessSpan, runInSpan, startProcessSpan } from './process-span.js';
-import { mistakeOf, putBack } from './put-back.js';
 import type { RetryChain } from './retry/retry-chain.js';
 import { pairOf } from './retry/retry-pair.js';
 import type { RecordHandler, RuntimeObserver, SettlementKind } from './runtime-options.js';
+import { isLate, mistakeOf, putBack } from './settling.js';
 
 export interface SettlerParts {
   readonly group: string;
@@ -71,7 +71,7 @@ export class Settler {
 
   private settle(entry: Entry, settlement: Settlement): void {
     this.parts.scheduler.attemptEnded(entry);
-    if (this.isLate(entry)) return;
+    if (isLate(entry, this.parts)) return;
     switch (settlement?.to) {
       case 'commit':
         this.finish(entry);
@@ -96,20 +96,11 @@ export class Settler {
 
   private settleThrown(entry: Entry, error: unknown): void {
     this.parts.scheduler.attemptEnded(entry);
-    if (this.isLate(entry)) return;
+    if (isLate(entry, this.parts)) return;
     if (error instanceof PlatformError && error.retryable) putBack(entry, error, this.parts);
     else if (this.parts.stopping.aborted || entry.owner.signal.aborted) this.parts.scheduler.release(entry);
     else this.buryMistake(entry, error);
     this.parts.noteIdle();
-  }
-
-  /** The partition is gone or was given up: the result does not count. */
-  private isLate(entry: Entry): boolean {
-    if (entry.owner.isOwned) return false;
-    this.parts.scheduler.release(entry);
-    this.parts.noteIdle();
-    this.parts.scheduler.dispatch();
-    return true;
   }
 
   private finish(entry: Entry): void {
@@ -176,7 +167,7 @@ export class Settler {
     const { chain } = this.parts;
     const holdsKey = chain?.holdsKey(entry, failure) === true;
     const written = await this.parts.deadLetters.write(entry, failure, holdsKey);
-    if (this.isLate(entry)) return;
+    if (isLate(entry, this.parts)) return;
     if (written) {
       this.parts.observer?.deadLettered?.({ group: this.parts.group, topic: entry.record.topic, failure });
       if (holdsKey) chain.hold(entry, failure, `${written.topic}/${written.partition}/${written.offset}`);

@@ -37,9 +37,11 @@ export class ToldOrigins {
   }
 
   private ofPartition(partition: number): Map<string, number> {
-    const known = this.last.get(partition) ?? new Map<string, number>();
-    this.last.set(partition, known);
-    return known;
+    const known = this.last.get(partition);
+    if (known) return known;
+    const fresh = new Map<string, number>();
+    this.last.set(partition, fresh);
+    return fresh;
   }
 
   private async learn(query: Database['query'], facts: readonly RowFact[]): Promise<void> {

@@ -20,6 +20,21 @@ export function putBack(
   scheduler.hold(entry, delayMs, `${error.code}: ${error.message}`);
 }
 
+/** True: the partition is gone or was given up, so the result of the attempt does not count, and its place is free again. */
+export function isLate(
+  entry: Entry,
+  {
+    scheduler,
+    noteIdle,
+  }: { readonly scheduler: Pick<KeyScheduler, 'release' | 'dispatch'>; readonly noteIdle: () => void },
+): boolean {
+  if (entry.owner.isOwned) return false;
+  scheduler.release(entry);
+  noteIdle();
+  scheduler.dispatch();
+  return true;
+}
+
 /** A handler that throws what is not worth a retry is at fault, or its record is: the record goes to the dead-letter topic. */
 export function mistakeOf(error: unknown): Failure {
   const code = error instanceof PlatformError ? error.code : error instanceof Error ? error.name : typeof error;
