@@ -1,20 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  Database,
-  DataKeys,
-  defaultKeysUrl,
-  Ledger,
-  LedgerKeys,
-  migrate,
-  prepareKeyDatabase,
-} from '@tributary/persistence';
+import { Database, migrate } from '@tributary/persistence';
 import { renderTable } from '../../tools/cli/table.js';
 import { startLocalStack } from '../../tools/local-stack/index.js';
-import { storyOf } from '../audit/records.js';
-import { copyUntil, prepareSeed, seedRows } from './many-rows.js';
+import { loadRows } from './load.js';
 import { ask, questions } from './questions.js';
 
 const help = `Questions to a ledger of many rows: how long they take.
@@ -37,7 +27,6 @@ const { values } = parseArgs({
 
 const startedAt = Date.now();
 const say = (line: string) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${line}`);
-const batchRows = 2_000;
 
 async function run(data: string): Promise<void> {
   const dataDir = resolve(data);
@@ -51,19 +40,18 @@ async function run(data: string): Promise<void> {
     onIdleError: () => undefined,
   });
   try {
-    await load(database, stack.postgres.url);
+    await load(database, stack.postgres.url, dataDir);
   } finally {
     await database.close();
     await stack.stop();
   }
 }
 
-async function load(database: Database, url: string): Promise<void> {
+async function load(database: Database, url: string, folder: string): Promise<void> {
   await migrate(url);
-  const [seeded] = await database.query<{ is: boolean }>("SELECT to_regclass('bench.seed') IS NOT NULL AS is");
-  if (!seeded?.is) await writeSeed(database, url);
   const wanted = Number(values.rows);
-  const rows = await copyUntil(database, wanted, startedAt + Number(values.for) * 1000, say);
+  const untilMs = startedAt + Number(values.for) * 1000;
+  const rows = await loadRows({ database, url, folder, rows: wanted, untilMs, say });
   if (rows < wanted) {
     say(`${rows} of ${wanted} rows; run again to go on`);
     process.exitCode = 3;
@@ -77,31 +65,6 @@ async function load(database: Database, url: string): Promise<void> {
   console.log(`\n${renderTable(['question', 'asked', 'p50 ms', 'p95 ms', 'max ms', 'allowed'], table)}\n`);
   console.log(JSON.stringify({ name: 'ledger', rows, answers }));
   if (answers.some(({ p95Ms, allowedMs }) => p95Ms > allowedMs)) process.exitCode = 1;
-}
-
-async function writeSeed(database: Database, url: string): Promise<void> {
-  await prepareKeyDatabase(defaultKeysUrl(url));
-  const keyDatabase = new Database({
-    url: defaultKeysUrl(url),
-    applicationName: 'bench',
-    maxConnections: 1,
-    onIdleError: () => undefined,
-  });
-  const keys = LedgerKeys.parse(LedgerKeys.generate(randomBytes(4).toString('hex')));
-  const ledger = new Ledger({ database, dataKeys: new DataKeys({ database: keyDatabase, keys, nowMs: Date.now }) });
-  const records = Array.from({ length: seedRows }, (_, n) => n).flatMap((n) =>
-    n * 5 < seedRows ? storyOf(n, startedAt - 60_000 + n).records : [],
-  );
-  const entries = records.slice(0, seedRows).map((record, i) => ({
-    partition: i % 6,
-    offset: BigInt(Math.floor(i / 6)),
-    timestampMs: record.occurredAt,
-    record,
-  }));
-  for (let at = 0; at < entries.length; at += batchRows) await ledger.write(entries.slice(at, at + batchRows));
-  await prepareSeed(database);
-  await keyDatabase.close();
-  say(`${entries.length} rows written by the ledger's own writer`);
 }
 
 if (values.help || values.data === undefined) {
