@@ -76,7 +76,8 @@ async function verifyRetirements({ retired }: DatabaseVerifyPorts, findings: Fin
 }
 
 function openAll({ notes, keys }: DatabaseVerifyPorts, findings: Findings): Checkpoint[] {
-  return notes.flatMap((note) => {
+  // The same note may come from the topic and from a bucket.
+  return [...new Set(notes)].flatMap((note) => {
     try {
       return [openCheckpoint(note, keys)];
     } catch (error) {
