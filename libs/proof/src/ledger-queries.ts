@@ -201,21 +201,39 @@ const lastPlans = `
     ORDER BY d ->> 'deliveryId', r.origin_topic DESC, r.origin_partition DESC, r.origin_offset DESC
   )`;
 
+/**
+ * All that is told of an event lies together, so one look-up for each event finds what would take one for each delivery. In the list of
+ * columns, because there PostgreSQL hashes: it expects few rows here, and would join one by one.
+ */
+const toldOfEvents = `
+  told AS MATERIALIZED (
+    SELECT r.event_id, r.delivery_id, r.action, r.origin_topic, r.origin_partition, r.origin_offset
+    FROM (SELECT DISTINCT event_id FROM planned) AS e JOIN ledger.audit_record r ON r.event_id = e.event_id
+    WHERE r.action = 'planned' OR (r.action = 'settled' AND r.outcome = 'delivered')
+  ), marked AS MATERIALIZED (
+    SELECT planned.*,
+      delivery_id IN (SELECT delivery_id FROM told WHERE action = 'settled') AS is_delivered,
+      event_id IN (SELECT event_id FROM told WHERE action = 'planned' GROUP BY event_id
+        HAVING count(DISTINCT (origin_topic, origin_partition, origin_offset)) > 1) AS was_planned_again
+    FROM planned
+  )`;
+
+/** An operator's act may name the delivery alone, so what was not delivered is looked up by that as well. */
 const standings = `
   acts AS (
     SELECT r.delivery_id, r.action, r.outcome, r.occurred_at,
            row_number() OVER (PARTITION BY r.delivery_id ORDER BY r.occurred_at DESC, (r.action = 'settled') DESC) AS recency,
            bool_or(r.outcome = 'delivered') OVER (PARTITION BY r.delivery_id) AS was_delivered
     FROM ledger.audit_record r
-    WHERE r.delivery_id IN (SELECT delivery_id FROM planned) AND r.action IN ('settled', 'redriven', 'discarded')
+    WHERE r.delivery_id IN (SELECT delivery_id FROM marked WHERE NOT is_delivered) AND r.action IN ('settled', 'redriven', 'discarded')
   ), standing AS (
-    SELECT planned.*, acts.occurred_at AS acted_at, CASE
-      WHEN acts.was_delivered THEN 'delivered'
+    SELECT marked.*, acts.occurred_at AS acted_at, CASE
+      WHEN marked.is_delivered OR acts.was_delivered THEN 'delivered'
       WHEN acts.action = 'redriven' THEN 'redriven'
       WHEN acts.action = 'discarded' OR acts.outcome = 'discarded' THEN 'discarded'
       WHEN acts.outcome = 'dead' THEN 'dead'
       ELSE 'waiting' END AS state
-    FROM planned LEFT JOIN acts ON acts.delivery_id = planned.delivery_id AND acts.recency = 1
+    FROM marked LEFT JOIN acts ON acts.delivery_id = marked.delivery_id AND acts.recency = 1
   )`;
 
 /**
@@ -229,10 +247,10 @@ export async function deliveryBlocks(
   tenant: string | undefined,
 ): Promise<BlockCount[]> {
   const rows = await query<CountRow>(
-    `WITH ${lastPlans}, ${standings}
+    `WITH ${lastPlans}, ${toldOfEvents}, ${standings}
      SELECT origin_topic AS topic, origin_partition AS partition, (origin_offset / ${blockSize})::text AS block,
             destination || ' ' || state AS what, count(*)::text AS count
-     FROM standing s WHERE NOT EXISTS (
+     FROM standing s WHERE NOT was_planned_again OR NOT EXISTS (
        SELECT 1 FROM ledger.audit_record later
        JOIN unnest($6::text[], $7::int[], $8::bigint[], $9::bigint[]) AS b (t, p, lo, hi)
          ON later.origin_topic = b.t AND later.origin_partition = b.p AND later.origin_offset >= b.lo AND later.origin_offset < b.hi
@@ -268,7 +286,7 @@ export async function openDeliveries(
     state: 'waiting' | 'redriven';
     since: Date;
   }>(
-    `WITH ${lastPlans}, ${standings}
+    `WITH ${lastPlans}, ${toldOfEvents}, ${standings}
      SELECT delivery_id, connection_id, event_id, tenant, state, coalesce(acted_at, planned_at) AS since FROM standing
      WHERE destination = $6 AND state IN ('waiting', 'redriven') ORDER BY since, delivery_id LIMIT $7`,
     [...topicBoundColumns(bounds), tenant ?? null, destination, atMost],

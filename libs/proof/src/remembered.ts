@@ -1,4 +1,4 @@
-import { type Block, blockName, blockSize, blocksIn, joined } from './block.js';
+import { type Block, blockName, blockSize, blocksIn, joined, portions } from './block.js';
 import type { BlockCount, PartitionBounds, TopicBounds } from './ledger-queries.js';
 import type { Query } from './ports.js';
 
@@ -54,9 +54,9 @@ export class BlockSums {
   ): Promise<Block[]> {
     const wanted = bounds.flatMap((bound) => blocksIn(topic, bound));
     const missing = wanted.filter((one) => !this.usable(one));
-    if (missing.length > 0) {
-      const sums = sumsByBlock(await compute(joined(missing)));
-      for (const one of missing) {
+    for (const some of portions(missing)) {
+      const sums = sumsByBlock(await compute(joined(some)));
+      for (const one of some) {
         const name = blockName(one);
         this.computed.set(name, { ...one, sums: sums.get(name) ?? {} });
       }
