@@ -7,10 +7,11 @@ import { findInconsistencies } from '../deployment/consistency.js';
 import { parseManifests } from '../deployment/manifests.js';
 import { findPolicyProblems } from '../deployment/policy.js';
 import { bringUpToDate } from '../generate/generated-file.js';
-import { goTools } from './go-tools.js';
+import { goTools } from '../go-tools/go-tools.js';
 import { kustomizeFiles } from './kustomize-base.js';
 import {
   chartFolder,
+  k8sTools,
   lintChart,
   type Render,
   type RenderOptions,
@@ -27,7 +28,7 @@ const say = (line: string) => console.log(`check:k8s: ${line}`);
 async function main(args: string[]): Promise<number> {
   const { render = false } = parseArgs({ args, options: { render: { type: 'boolean' } } }).values;
   const root = process.cwd();
-  const tools = await goTools(process.env, say);
+  const tools = await goTools(k8sTools, { root, env: process.env, say });
   const minors = knownMinors(root);
   const options = { root, tools, kubernetes: minors[0] ?? '' };
   const base = kustomizeFiles({
