@@ -2,6 +2,7 @@ import { platformSettings, readSettings } from '@tributary/config';
 import { consumerGroups } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
+import { everyAddressOf } from '../service-addresses.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
 import { stateOf } from './lanes.js';
@@ -20,7 +21,7 @@ async function healthCommand(session: Session, options: { service?: string[] }):
     ['schema registry', reachable(`${readSettings(platformSettings).registryUrl.replace(/\/$/, '')}/subjects`)],
     ['database', database(session)],
     ...consumerGroups().map((group) => [`group ${group}`, groupState(session, group)] as const),
-    ...(options.service ?? []).map((url) => [url, service(url)] as const),
+    ...(await everyAddressOf(options.service ?? [])).map((url) => [url, service(url)] as const),
   ];
   const rows = await Promise.all(
     checks.map(async ([name, check]) => {
