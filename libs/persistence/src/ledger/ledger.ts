@@ -60,7 +60,8 @@ export class Ledger {
 
   /** @throws as `write`. */
   async writePrepared(batches: readonly PreparedBatch[]): Promise<void> {
-    const facts = withoutDoubles(batches.flatMap((batch) => batch.facts));
+    const all = batches.flatMap((batch) => batch.facts);
+    const facts = withoutDoubles(all);
     if (facts.length === 0) return;
     try {
       await this.ensureMonths(facts);
@@ -70,7 +71,7 @@ export class Ledger {
         const fresh = await withoutWritten(query, facts, known);
         if (fresh.length === 0) return;
         const repeats = await findRepeats(query, fresh, this.told);
-        await copyIn(copyRows, copyChunks(batches, new Set(fresh), repeats));
+        await copyIn(copyRows, copyChunks(batches, fresh === all ? 'all' : new Set(fresh), repeats));
         const sums = monthSumsOf(fresh.filter((fact) => !repeats.has(fact)));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
         const next = nextOffsets(fresh, known);
