@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { waitingIn } from '@tributary/proof';
 import { eventually } from '@tributary/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { repositoryRoot, type SupervisedProcess } from '../../tools/local-stack/index.js';
 import { demoIntegrations, runDemo } from '../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
 import type { RunningService, ServicePlan } from '../../tools/start/services.js';
@@ -46,6 +49,53 @@ function startAs(name: string, as: string, variables: Readonly<Record<string, st
   return environment.launcher.start({ ...plan, name: as, env: { ...plan.env, ...variables } });
 }
 
+/** The command line, with the identity that the chart gives whoever is on call. */
+async function asOperator(args: readonly string[]) {
+  const main = join(repositoryRoot(), 'dist/tools/cli/main.js');
+  const env = { ...process.env, ...environment.launcher.environment, ...cluster.identityOf('operator') };
+  return promisify(execFile)(process.execPath, [main, '--actor', 'ada', ...args], { env }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, stdout, stderr }),
+  );
+}
+
+/** Another process of the service is not let in under that identity, and its log says why. */
+async function expectRefusal(
+  service: string,
+  name: string,
+  identity: Readonly<Record<string, string>>,
+  reason = /certificate|self-signed|handshake|alert/i,
+): Promise<void> {
+  const refused = await startAs(service, name, identity);
+  try {
+    await eventually(() => expect(logOf(name)).toMatch(reason), { timeoutMs: patienceMs, what: 'the refusal' });
+    const ready = await fetch(`${refused.url}/health/ready`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+    expect(ready).not.toBe(200);
+  } finally {
+    refused.process.kill('SIGKILL');
+    await refused.process.exited;
+  }
+}
+
+/** Every connection is a new one afterwards. */
+async function restartKafka(): Promise<void> {
+  const kafka = kafkaNow ?? environment.stack.processes.get('kafka');
+  if (!kafka) throw new Error('the stack runs no Kafka');
+  await kafka.stop();
+  kafkaNow = await environment.stack.supervisor.spawn(kafka.spec);
+  await eventually(() => environment.admin.cluster(), { timeoutMs: patienceMs, what: 'Kafka to be back' });
+}
+let kafkaNow: SupervisedProcess | undefined;
+
+async function expectTraffic(): Promise<void> {
+  await untilReady([...environment.services.values()], patienceMs);
+  const { proof } = await runDemo(environment, () => undefined);
+  expect({ findings: proof.findings, waiting: waitingIn(proof) }).toEqual({ findings: [], waiting: 0 });
+}
+
 describe('a cluster that asks who one is', () => {
   it('carries everything, with the rights that the chart gives and no other', async () => {
     const { proof } = await runDemo(environment, () => undefined);
@@ -56,6 +106,20 @@ describe('a cluster that asks who one is', () => {
         name,
         log: expect.not.stringMatching(/AUTHORIZATION|not authorized/i),
       });
+  });
+
+  it.each<[line: string, expected: RegExp]>([
+    ['topics plan', /^0 to create/m],
+    ['schemas plan', /^0 to register/m],
+    ['health', /schema registry[ │|]+up/],
+    ['connections', /demo-http/],
+    ['dlt groups', /./],
+    ['group accept-offsets connector-http --reason looked', /every committed offset of connector-http can be read/],
+    ['prove', /the proof closes/],
+    ['dlt redrive --topic raw.github.v1.dlt --reason again', /^1 dead letters redriven/m],
+  ])('lets an operator do "%s", with the rights that the chart gives', async (line, expected) => {
+    const said = await asOperator(line.split(' '));
+    expect(said).toMatchObject({ code: 0, stdout: expect.stringMatching(expected) });
   });
 
   it('has no connection to PostgreSQL that is not encrypted', async () => {
@@ -83,22 +147,7 @@ describe('a cluster that asks who one is', () => {
       /unable to (verify|get)|self-signed|certificate/i,
     ],
   ])('refuses a service with %s, and the log says so', async (what, identity, reason) => {
-    const name = `router-${what.replaceAll(' ', '-')}`;
-    const refused = await startAs('router', name, identity());
-    try {
-      await eventually(() => expect(logOf(name)).toMatch(reason), {
-        timeoutMs: patienceMs,
-        what: 'the refusal',
-      });
-      const ready = await fetch(`${refused.url}/health/ready`).then(
-        ({ status }) => status,
-        () => 0,
-      );
-      expect(ready).not.toBe(200);
-    } finally {
-      refused.process.kill('SIGKILL');
-      await refused.process.exited;
-    }
+    await expectRefusal('router', `router-${what.replaceAll(' ', '-')}`, identity(), reason);
   });
 
   it('takes new passwords and certificates while everything runs', async () => {
@@ -107,15 +156,30 @@ describe('a cluster that asks who one is', () => {
     await cluster.changePassword('normalizer', password);
     await cluster.authority.issue('connector-http');
     const before = environment.services.get('normalizer')?.process.pid;
-    // Every connection is a new one afterwards.
-    const kafka = environment.stack.processes.get('kafka');
-    await kafka?.stop();
-    if (kafka) await environment.stack.supervisor.spawn(kafka.spec);
-    await eventually(() => environment.admin.cluster(), { timeoutMs: patienceMs, what: 'Kafka to be back' });
-    await untilReady([...environment.services.values()], patienceMs);
-    const { proof } = await runDemo(environment, () => undefined);
-    expect({ findings: proof.findings, waiting: waitingIn(proof) }).toEqual({ findings: [], waiting: 0 });
+    await restartKafka();
+    await expectTraffic();
     expect(environment.services.get('normalizer')?.process.pid).toBe(before);
+  });
+
+  it('goes on without a restart when another authority takes over and the former one is dropped', async () => {
+    const processes = () => [...environment.services.values()].map(({ process }) => process.pid);
+    const before = processes();
+    const former = await cluster.keepFormer();
+    await cluster.authority.replace();
+    await restartKafka();
+    await cluster.renewCertificates();
+    await cluster.authority.dropFormer();
+    await Promise.all([restartKafka(), cluster.cutConnections()]);
+    await expectTraffic();
+    expect(processes()).toEqual(before);
+    // Who had kept what it read at its start would be where these two are.
+    const { KAFKA_TLS: formerCa = '', ...formerCertificate } = former;
+    const identity = cluster.identityOf('connector-http');
+    await expectRefusal('connector-http', 'connector-as-it-was', {
+      ...identity,
+      ...formerCertificate,
+    });
+    await expectRefusal('connector-http', 'connector-of-former-faith', { ...identity, KAFKA_TLS: formerCa });
   });
 
   // Last: by now every service has run, was refused, took new secrets and carried the demo twice.

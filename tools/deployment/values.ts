@@ -50,6 +50,7 @@ export function chartValues(inputs: ValueInputs): ValueSchema {
     ingress,
     scaling,
     jobs,
+    operator,
     strimzi,
     networkPolicy,
     monitoring,
@@ -219,6 +220,11 @@ const jobs = group('What runs when a release is installed or upgraded.', {
   replication: whole('Replicas of new topics.', 3, 1),
   waitSeconds: whole('How long a new pod waits for the tables before it is started again.', 600, 1),
   keepSeconds: whole('How long a finished Job can be looked at.', 86_400),
+});
+
+const operator = group('The command line within the cluster, for whoever is on call.', {
+  enabled: onOff('Makes a suspended CronJob to make Jobs of, with an identity, rights and network of its own.', true),
+  seconds: whole('How long such a Job stays; then it ends by itself.', 14_400, 60),
 });
 
 const strimzi = group('Objects for a Kafka cluster that Strimzi runs.', {

@@ -4,8 +4,8 @@ import { CopyIn } from './copy-in.js';
 import { addressAt } from './database-address.js';
 
 export interface DatabaseOptions {
-  /** Or `file:<path>` of a file that holds it. */
-  readonly url: string;
+  /** Or `file:<path>` of a file that holds it, or what says it: asked for every connection. */
+  readonly url: string | (() => string);
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly maxConnections: number;
@@ -36,8 +36,9 @@ export class Database {
       query_timeout: 35_000,
       keepAlive: true,
     });
+    const get = typeof options.url === 'string' ? addressAt(options.url) : options.url;
     // The pool copies what it is given and hands the copy to each new connection: there the address is looked up again.
-    Object.defineProperty(this.pool.options, 'connectionString', { enumerable: true, get: addressAt(options.url) });
+    Object.defineProperty(this.pool.options, 'connectionString', { enumerable: true, get });
     this.pool.on('error', options.onIdleError);
   }
 

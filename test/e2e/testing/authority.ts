@@ -11,22 +11,53 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-/** A certificate authority for one test, by the openssl of this machine. */
+/** A certificate authority for one test, by the openssl of this machine. It may be replaced by another. */
 export class Authority {
+  /** Whom everybody believes. */
   readonly caFile: string;
-  private readonly caKeyFile: string;
+  private generation = 0;
 
   private constructor(private readonly folder: string) {
     this.caFile = join(folder, 'ca.pem');
-    this.caKeyFile = join(folder, 'ca.key');
   }
 
   static async make(folder: string): Promise<Authority> {
     const made = new Authority(folder);
-    const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign'];
-    const out = ['-keyout', made.caKeyFile, '-out', made.caFile];
-    await run('openssl', ['req', '-x509', ...keyOptions, '-days', '2', '-subj', '/CN=Test CA', ...extensions, ...out]);
+    await made.makeSigner();
+    await made.believe(made.signer.certFile);
     return made;
+  }
+
+  /** Another authority signs from now on; the former one is believed as well. */
+  async replace(): Promise<void> {
+    const former = this.signer.certFile;
+    this.generation += 1;
+    await this.makeSigner();
+    await this.believe(former, this.signer.certFile);
+  }
+
+  /** What the former authority signed is worth nothing any more. */
+  async dropFormer(): Promise<void> {
+    await this.believe(this.signer.certFile);
+  }
+
+  private get signer(): Certificate {
+    const name = join(this.folder, `ca-${this.generation}`);
+    return { certFile: `${name}.pem`, keyFile: `${name}.key` };
+  }
+
+  private async makeSigner(): Promise<void> {
+    const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign'];
+    const out = ['-keyout', this.signer.keyFile, '-out', this.signer.certFile];
+    const subject = ['-subj', `/CN=Test CA ${this.generation}`];
+    await run('openssl', ['req', '-x509', ...keyOptions, '-days', '2', ...subject, ...extensions, ...out]);
+  }
+
+  private async believe(...certFiles: readonly string[]): Promise<void> {
+    const texts = await Promise.all(certFiles.map((file) => readFile(file, 'utf8')));
+    const draft = join(this.folder, randomUUID());
+    await writeFile(draft, texts.join(''));
+    await rename(draft, this.caFile);
   }
 
   /** Signed for a server on this machine and for a client alike. Issuing a name again replaces its files in one step. */
@@ -48,7 +79,18 @@ export class Authority {
       `${draft}.csr`,
     ]);
     await run('openssl', [
-      ...['x509', '-req', '-in', `${draft}.csr`, '-CA', this.caFile, '-CAkey', this.caKeyFile, '-days', '2'],
+      ...[
+        'x509',
+        '-req',
+        '-in',
+        `${draft}.csr`,
+        '-CA',
+        this.signer.certFile,
+        '-CAkey',
+        this.signer.keyFile,
+        '-days',
+        '2',
+      ],
       ...['-extfile', `${draft}.ext`, '-out', `${draft}.pem`],
     ]);
     await rename(`${draft}.key`, files.keyFile);

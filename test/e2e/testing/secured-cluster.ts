@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -34,7 +34,7 @@ export class SecuredCluster {
   static async make(folder: string): Promise<SecuredCluster> {
     await mkdir(folder, { recursive: true });
     const authority = await Authority.make(folder);
-    const names = [...servicePlans().map(({ name }) => name), 'intruder'];
+    const names = [...servicePlans().map(({ name }) => name), 'operator', 'intruder'];
     const users = Object.fromEntries(names.map((name) => [name, randomBytes(12).toString('hex')]));
     const serverPemFile = await authority.issueBoth('broker');
     return new SecuredCluster(folder, authority, { serverPemFile, caFile: authority.caFile, users });
@@ -96,6 +96,40 @@ export class SecuredCluster {
     await this.writePassword(name, password);
   }
 
+  /** What a service shows and believes that has not heard of any change since. */
+  async keepFormer(): Promise<Record<string, string>> {
+    const folder = join(this.folder, 'former');
+    await mkdir(folder);
+    const files = {
+      KAFKA_TLS: 'ca.pem',
+      KAFKA_TLS_CERT_FILE: `${byCertificate}.pem`,
+      KAFKA_TLS_KEY_FILE: `${byCertificate}.key`,
+    };
+    for (const name of Object.values(files)) await copyFile(join(this.folder, name), join(folder, name));
+    return Object.fromEntries(Object.entries(files).map(([variable, name]) => [variable, join(folder, name)]));
+  }
+
+  /** Certificates of all servers and clients, signed by the authority of now. Kafka reads its own when it starts. */
+  async renewCertificates(): Promise<void> {
+    if (!this.stack) throw new Error('the stack is not there yet');
+    await this.authority.issueBoth('broker');
+    await this.authority.issue(byCertificate);
+    await this.encryptPostgres(this.stack);
+    const { certFile, keyFile } = await this.authority.issue('registry');
+    this.proxy?.setSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+  }
+
+  /** Whoever is connected to the registry or PostgreSQL has to connect again. */
+  async cutConnections(): Promise<void> {
+    this.proxy?.closeAllConnections();
+    if (!this.stack) throw new Error('the stack is not there yet');
+    await this.asOwner(this.stack, async (database) => {
+      await database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tributary-%'",
+      );
+    });
+  }
+
   private writePassword(name: string, password: string): Promise<void> {
     return writeFile(this.passwordFile(name), `${password}\n`, { mode: 0o600 });
   }
@@ -117,15 +151,9 @@ export class SecuredCluster {
   }
 
   /** PostgreSQL writes the files itself, so that they are its own, as it demands. */
-  private async encryptPostgres({ postgres }: LocalStack): Promise<void> {
+  private async encryptPostgres(stack: LocalStack): Promise<void> {
     const { certFile, keyFile } = await this.authority.issue('postgres');
-    const database = new Database({
-      url: postgres.url,
-      applicationName: 'secured-cluster',
-      maxConnections: 1,
-      onIdleError: () => undefined,
-    });
-    try {
+    await this.asOwner(stack, async (database) => {
       const [row] = await database.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
       for (const [name, file] of Object.entries({ 'server.crt': certFile, 'server.key': keyFile })) {
         const lines = readFileSync(file, 'utf8')
@@ -137,6 +165,18 @@ export class SecuredCluster {
       }
       await database.query('ALTER SYSTEM SET ssl = on');
       await database.query('SELECT pg_reload_conf()');
+    });
+  }
+
+  private async asOwner<T>({ postgres }: LocalStack, work: (database: Database) => Promise<T>): Promise<T> {
+    const database = new Database({
+      url: postgres.url,
+      applicationName: 'secured-cluster',
+      maxConnections: 1,
+      onIdleError: () => undefined,
+    });
+    try {
+      return await work(database);
     } finally {
       await database.close();
     }
@@ -174,7 +214,7 @@ const operations = { Read: 3, Write: 4, Create: 5, Describe: 8, DescribeConfigs:
 
 /** The rights that the chart gives, and no other. */
 async function grantAll({ kafka }: LocalStack): Promise<void> {
-  const { services } = await readChartFacts({ root: repositoryRoot(), built: join(repositoryRoot(), 'dist') });
+  const { services, users } = await readChartFacts({ root: repositoryRoot(), built: join(repositoryRoot(), 'dist') });
   const admin = new kafkajs.Kafka({
     clientId: 'rights',
     brokers: kafka.brokers,
@@ -183,7 +223,10 @@ async function grantAll({ kafka }: LocalStack): Promise<void> {
   await admin.connect();
   try {
     await admin.createAcls({
-      acl: Object.entries(services).flatMap(([name, { acls }]) => acls.flatMap((acl) => entriesOf(name, acl))),
+      acl: [
+        ...Object.entries(services).flatMap(([name, { acls }]) => acls.flatMap((acl) => entriesOf(name, acl))),
+        ...users.operator.flatMap((acl) => entriesOf('operator', acl)),
+      ],
     });
   } finally {
     await admin.disconnect();

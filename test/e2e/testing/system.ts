@@ -12,6 +12,7 @@ import { expect } from 'vitest';
 import { repositoryRoot } from '../../../tools/local-stack/index.js';
 import { order, untilSettled } from '../../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../../tools/start/environment.js';
+import { liveReport } from './live-report.js';
 
 /** Generous, because the machine is shared: a wait ends as soon as its condition holds. */
 export const patienceMs = 60_000;
@@ -129,15 +130,27 @@ export class System {
     return (await this.effectsAt(receiver)).filter(({ summary }) => summary.endsWith(` ${eventId}`));
   }
 
-  untilDelivered(receiver: string, eventId: string): Promise<Effect> {
-    return eventually(
-      async () => {
-        const [effect] = await this.effectsOf(receiver, eventId);
-        if (!effect) throw new Error('it is not there');
-        return effect;
-      },
-      { timeoutMs: patienceMs, what: `event ${eventId} at ${receiver}` },
-    );
+  untilDelivered(receiver: string, eventId: string, timeoutMs = patienceMs): Promise<Effect> {
+    const delivery = async () => {
+      const [effect] = await this.effectsOf(receiver, eventId);
+      if (!effect) throw new Error('it is not there');
+      return effect;
+    };
+    return this.orReport(eventually(delivery, { timeoutMs, what: `event ${eventId} at ${receiver}` }));
+  }
+
+  /** A failure that comes once in many runs must say then what everything was waiting for. */
+  private async orReport<T>(act: Promise<T>): Promise<T> {
+    try {
+      return await act;
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.liveReport()}`, { cause: error });
+    }
+  }
+
+  private liveReport(): Promise<string> {
+    const { services, stack } = this.environment;
+    return liveReport(services.values(), stack.dataDir);
   }
 
   async fault(receiver: string, fault: Readonly<Record<string, unknown>>): Promise<void> {
@@ -161,8 +174,9 @@ export class System {
 
   async expectProofCloses(): Promise<ProofReport> {
     const report = await this.proof();
-    expect(report.findings).toEqual([]);
-    expect(report.closes).toBe(true);
+    const state = report.closes ? '' : await this.liveReport();
+    expect(report.findings, state).toEqual([]);
+    expect(report.closes, state).toBe(true);
     return report;
   }
 

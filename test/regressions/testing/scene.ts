@@ -86,12 +86,20 @@ export class Scene {
 
   /** The group gives these partitions to the member. The drain before takes its time. */
   async assign(partitions: readonly number[], isUnbroken = false): Promise<void> {
-    const topics = this.wishes.retries === false ? [main] : [main, this.retry];
-    const all = partitions.flatMap((partition) => topics.map(({ name }) => ({ topic: name, partition })));
-    const joining = this.driver.assign(all, isUnbroken);
+    const joining = this.driver.assign(this.assignmentOf(partitions), isUnbroken);
     await this.clock.advance(8_000);
     await joining;
     await settled();
+  }
+
+  /** As `assign` after something was missed, but the test lets the time pass. */
+  join(partitions: readonly number[], asNewMember: boolean): Promise<void> {
+    return this.driver.assign(this.assignmentOf(partitions), false, asNewMember);
+  }
+
+  private assignmentOf(partitions: readonly number[]) {
+    const topics = this.wishes.retries === false ? [main] : [main, this.retry];
+    return partitions.flatMap((partition) => topics.map(({ name }) => ({ topic: name, partition })));
   }
 
   /** Time passes; the client fetches all along. */

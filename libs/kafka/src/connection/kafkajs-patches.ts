@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
+import { forgetHalfAnswers } from './kafkajs-connections.js';
 import { patchFetches } from './kafkajs-fetches.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
@@ -22,6 +23,7 @@ export function applyKafkaJsPatches(): void {
   registerZstd();
   encodeRecordsInOnePass();
   patchFetches();
+  forgetHalfAnswers();
 }
 
 // Once its timer has started, kafkajs arms it again every millisecond for each connection, for ever: 4 % of a core when

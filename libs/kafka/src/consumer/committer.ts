@@ -1,7 +1,8 @@
 import { type Clock, type ClockTimer, sleep } from '../connection/clock.js';
 import { isFinalAnswer } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
-import type { ConsumerDriver, OffsetCommit } from './consumer-driver.js';
+import type { ConsumerDriver, Join, OffsetCommit } from './consumer-driver.js';
+import { NotAMember } from './group-session.js';
 import type { OwnedPartition } from './owned-partition.js';
 import type { PlantedBug } from './retry/retry-rules.js';
 import type { RuntimeObserver } from './runtime-options.js';
@@ -23,6 +24,11 @@ const everyMs = 250;
 const longestPauseMs = 2_000;
 /** A rejoin does not wait longer: the member must be back before its session ends. */
 const rebalanceLimitMs = 2_000;
+/**
+ * Nor does the join of a client that started again, mostly because the broker did. It has no session to keep, and while the broker
+ * takes no commit of the group it takes no join either; without the commit the partitions would stand still for the takeover wait.
+ */
+const restartLimitMs = 15_000;
 const closeLimitMs = 5_000;
 
 interface Snapshot {
@@ -38,7 +44,7 @@ export class Committer {
   private timer: ClockTimer | undefined;
   private running: Promise<boolean> | undefined;
   private failures = 0;
-  /** The last commit was refused for good: another member is the owner. */
+  /** The last commit was refused for good: another member is the owner, or we have left. */
   private isRefused = false;
   private closed = false;
   private isKicked = false;
@@ -71,8 +77,8 @@ export class Committer {
   }
 
   /** The last commit before another member may own our partitions. */
-  async commitForRebalance(): Promise<void> {
-    await this.lastTries(rebalanceLimitMs);
+  async commitForJoin({ asNewMember }: Join): Promise<void> {
+    await this.lastTries(asNewMember ? restartLimitMs : rebalanceLimitMs, () => !this.closed);
   }
 
   /** The last commit. */
@@ -82,12 +88,12 @@ export class Committer {
     await this.lastTries(closeLimitMs);
   }
 
-  /** Repeats the last commit until it is acknowledged, it is refused for good, or the time is up. */
-  private async lastTries(limitMs: number): Promise<void> {
+  /** Repeats the last commit until it is acknowledged, it is refused for good, the time is up, or nobody wants it any more. */
+  private async lastTries(limitMs: number, isWanted = () => true): Promise<void> {
     const { clock } = this.options;
     const giveUp = new AbortController();
     const tries = (async () => {
-      while (!(await this.commit(true)) && !this.isRefused && !giveUp.signal.aborted)
+      while (isWanted() && !(await this.commit(true)) && !this.isRefused && !giveUp.signal.aborted)
         await sleep(clock, everyMs, giveUp.signal);
       giveUp.abort();
     })();
@@ -131,7 +137,7 @@ export class Committer {
       await driver.commit(offsets);
     } catch (error) {
       this.failures += 1;
-      this.isRefused = isFinalAnswer(error);
+      this.isRefused = isFinalAnswer(error) || error instanceof NotAMember;
       logger[this.failures === 3 ? 'warn' : 'debug']({ ...errorFields(error), group }, 'consumer.commit-failed');
       observer?.commitFailed?.({ group, error, durationMs: performance.now() - startedMs });
       return false;

@@ -47,12 +47,18 @@ export interface TopicOffsets extends TopicPartition {
   readonly high: number;
 }
 
+/** About to be made. */
+export interface Join {
+  /** The client has started again and forgot who it was: no membership of its own ends while the join waits. */
+  readonly asNewMember: boolean;
+}
+
 /** What the runtime hears from the driver. None of these may throw. */
 export interface DriverListener {
   /** @returns one past the last offset taken over; `fetchedFrom` when nothing was taken. The rest is fetched again. */
   onBatch(batch: FetchedBatch): number;
   /** Called before each (re)join, which waits for it: the time to finish and commit what is in flight. */
-  beforeJoin(): Promise<void>;
+  beforeJoin(join: Join): Promise<void>;
   onAssigned(assignment: Assignment): void;
   /** The group confirmed that we are a member. */
   onHeartbeat?(): void;

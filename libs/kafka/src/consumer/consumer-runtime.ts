@@ -1,6 +1,12 @@
 import type { ClockTimer } from '../connection/clock.js';
 import { errorFields } from '../connection/logger.js';
-import { type Assignment, type DriverListener, type FetchedBatch, partitionName } from './consumer-driver.js';
+import {
+  type Assignment,
+  type DriverListener,
+  type FetchedBatch,
+  type Join,
+  partitionName,
+} from './consumer-driver.js';
 import { OwnedPartition } from './owned-partition.js';
 import type { PartitionTracker } from './partition-tracker.js';
 import { pairOf, type RetryPair } from './retry/retry-pair.js';
@@ -126,11 +132,11 @@ export class ConsumerRuntime implements DriverListener {
     return next;
   }
 
-  async beforeJoin(): Promise<void> {
+  async beforeJoin(join: Join): Promise<void> {
     if (this.owned.size === 0) return;
     this.components.scheduler.halt();
     await this.untilIdle(drainBeforeJoinMs);
-    await this.components.committer.commitForRebalance();
+    await this.components.committer.commitForJoin(join);
   }
 
   onAssigned({ partitions, isUnbroken }: Assignment): void {

@@ -43,26 +43,33 @@ function scene() {
   };
   const session = new GroupSession({
     group: 'g',
-    beforeJoin: async () => void calls.push('drain'),
+    beforeJoin: async ({ asNewMember }) => void calls.push(asNewMember ? 'drain at leisure' : 'drain'),
     clock,
     logger: silentLogger,
   });
   session.watch(cluster as never);
   /** As kafkajs joins. */
   const join = async (memberId = '') => (await cluster.findGroupCoordinator()).joinGroup({ memberId });
+  const leave = async (memberId: string) => (await cluster.findGroupCoordinator()).leaveGroup({ memberId });
   const joined = async (memberId: string, generationId: number, as = '') => {
     Object.assign(answers, { memberId, generationId });
     await join(as);
     return session.assigned();
   };
-  return { calls, failures, answers, commitFailure, clock, session, join, joined };
+  return { calls, failures, answers, commitFailure, clock, session, join, joined, leave };
 }
 
 describe('GroupSession', () => {
   it('delays a join until everything is drained, and hands on the whole answer', async () => {
     const { calls, join } = scene();
     expect(await join()).toMatchObject({ members: ['all of the answer'] });
-    expect(calls).toEqual(['find', 'drain', 'join as nobody']);
+    expect(calls).toEqual(['find', 'drain at leisure', 'join as nobody']);
+  });
+
+  it('says that a member which rejoins has little time', async () => {
+    const { calls, join } = scene();
+    await join('m1');
+    expect(calls).toEqual(['find', 'drain', 'join as m1']);
   });
 
   it('does not take the look-up of a coordinator for a join', async () => {
@@ -106,7 +113,7 @@ describe('GroupSession', () => {
     await joined('m1', 1);
     calls.length = 0;
     await join();
-    expect(calls.filter((call) => call !== 'find')).toEqual(['drain', 'leave as m1', 'join as nobody']);
+    expect(calls.filter((call) => call !== 'find')).toEqual(['drain at leisure', 'leave as m1', 'join as nobody']);
   });
 
   it.each([
@@ -122,6 +129,51 @@ describe('GroupSession', () => {
     await joining;
     expect(calls.filter((call) => call === 'leave as m1')).toHaveLength(tries);
     expect(calls.at(-1)).toBe('join as nobody');
+  });
+
+  it('leaves as the former member even if the broker takes ten seconds to know the group', async () => {
+    const { calls, failures, clock, join, joined } = scene();
+    await joined('m1', 1);
+    failures.push(...Array.from({ length: 45 }, () => new ProtocolError('NOT_COORDINATOR_FOR_GROUP', true)));
+    const joining = join();
+    await clock.advance(12_000);
+    await joining;
+    expect(calls.filter((call) => call === 'leave as m1')).toHaveLength(46);
+  });
+
+  it('joins at last when the broker never lets the former member leave', async () => {
+    const { calls, failures, clock, join, joined } = scene();
+    await joined('m1', 1);
+    failures.push(...Array.from({ length: 1_000 }, () => new ProtocolError('NOT_COORDINATOR_FOR_GROUP', true)));
+    const joining = join();
+    await clock.advance(20_000);
+    await joining;
+    expect(calls.at(-1)).toBe('join as nobody');
+  });
+
+  it('stays a member when the client leaves at a fault, so that it can still say what is finished', async () => {
+    const { calls, session, leave, joined } = scene();
+    await joined('m1', 1);
+    calls.length = 0;
+    await leave('m1');
+    await session.commit([]);
+    expect(calls).toEqual(['find', 'find', 'commit as m1 of 1']);
+    session.beginStop();
+    await leave('m1');
+    expect(calls.at(-1)).toBe('leave as m1');
+  });
+
+  it('does not join when it stops meanwhile', async () => {
+    const { calls, failures, clock, session, join, joined } = scene();
+    await joined('m1', 1);
+    failures.push(...Array.from({ length: 1_000 }, () => new ProtocolError('NOT_COORDINATOR_FOR_GROUP', true)));
+    const joining = join();
+    const refused = expect(joining).rejects.toThrow(/stops/);
+    await clock.advance(1_000);
+    session.beginStop();
+    await clock.advance(1_000);
+    await refused;
+    expect(calls.filter((call) => call.startsWith('join'))).toEqual(['join as nobody']);
   });
 
   it('looks for the coordinator again after a failure', async () => {

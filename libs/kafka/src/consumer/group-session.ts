@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../connection/clock.js';
 import { isFinalAnswer } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
+import type { Join } from './consumer-driver.js';
 
 /** The part of kafkajs' broker object that a group member talks to. */
 interface Coordinator {
@@ -38,13 +39,23 @@ interface TopicOffsets {
 export interface GroupSessionParts {
   readonly group: string;
   /** Each (re)join waits for it. */
-  readonly beforeJoin: () => Promise<void>;
+  readonly beforeJoin: (join: Join) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const leaveTries = 10;
+/** Longer than a broker that has just started says that it does not coordinate the group yet: nobody can join it until then either. */
+const leaveWithinMs = 15_000;
 const leavePauseMs = 200;
+
+/** The client has not joined the group, or left it: there is nothing that could be committed. */
+export class NotAMember extends Error {
+  override readonly name = 'NotAMember';
+
+  constructor(group: string) {
+    super(`group ${group} has no assignment that could be committed`);
+  }
+}
 
 /**
  * Our membership of the group: which member of which generation our assignment is of. kafkajs keeps this to itself, has no hook
@@ -59,7 +70,9 @@ export class GroupSession {
   private current: Membership | undefined;
   /** Of the last answer to a join: not ours before the assignment is known. */
   private joining: Membership | undefined;
-  private readonly watched = new WeakSet<Coordinator>();
+  /** With what leaves the group through them: kafkajs asks for that whenever its loop ends, at a fault as well. */
+  private readonly watched = new WeakMap<Coordinator, Coordinator['leaveGroup']>();
+  private isStopping = false;
 
   constructor(private readonly parts: GroupSessionParts) {}
 
@@ -68,6 +81,11 @@ export class GroupSession {
     const find = cluster.findGroupCoordinator.bind(cluster);
     this.cluster = { findGroupCoordinator: find };
     cluster.findGroupCoordinator = async (args) => this.watchJoins(await find(args));
+  }
+
+  /** From now on the end of the client's loop is the end of the membership. */
+  beginStop(): void {
+    this.isStopping = true;
   }
 
   /**
@@ -84,7 +102,7 @@ export class GroupSession {
   /** One request under the generation of the present assignment; the broker refuses it when there is a newer one. */
   async commit(topics: readonly TopicOffsets[]): Promise<void> {
     const { current } = this;
-    if (!current) throw new Error(`group ${this.parts.group} has no assignment that could be committed`);
+    if (!current) throw new NotAMember(this.parts.group);
     const coordinator = await this.find();
     // The group may have moved on while the coordinator was looked up.
     if (this.current !== current)
@@ -107,35 +125,46 @@ export class GroupSession {
   /** The look-up of the coordinator is not watched: commits and fetches make it too. */
   private watchJoins(coordinator: Coordinator): Coordinator {
     if (this.watched.has(coordinator)) return coordinator;
-    this.watched.add(coordinator);
     const join = coordinator.joinGroup.bind(coordinator);
+    const leave = coordinator.leaveGroup.bind(coordinator);
+    this.watched.set(coordinator, leave);
     coordinator.joinGroup = async (request) => {
-      await this.parts.beforeJoin();
-      if (!request.memberId) await this.leaveAsFormerMember();
+      const asNewMember = !request.memberId;
+      await this.parts.beforeJoin({ asNewMember });
+      if (asNewMember) await this.leaveAsFormerMember();
+      // Else the client would connect again, and the group would have a member that nobody is.
+      if (this.isStopping) throw new Error(`group ${this.parts.group} is not joined: the consumer stops`);
       const answer = await join(request);
       this.joining = { memberId: answer.memberId, groupGenerationId: answer.generationId };
       return answer;
     };
+    // After a fault we are members until what is finished is committed: else the next owner would wait for what we might still do.
+    coordinator.leaveGroup = async (request) => (this.isStopping ? leave(request) : undefined);
     return coordinator;
   }
 
   /** kafkajs forgets who it was when it restarts. The group would wait for that member until its session ends. */
   private async leaveAsFormerMember(): Promise<void> {
     const { current } = this;
-    if (!current) return;
-    this.current = undefined;
-    for (let tries = 1; tries <= leaveTries; tries++) {
-      try {
-        const coordinator = await this.find();
-        await coordinator.leaveGroup({ groupId: this.parts.group, memberId: current.memberId });
-        return;
-      } catch (error) {
-        this.coordinator = undefined;
-        this.parts.logger.debug({ ...errorFields(error), group: this.parts.group }, 'consumer.former-member-not-left');
-        // A broker that has just started may still be loading the group.
-        if (isFinalAnswer(error)) return;
-      }
-      await sleep(this.parts.clock, leavePauseMs);
+    const { clock } = this.parts;
+    const untilMs = clock.now() + leaveWithinMs;
+    while (current && this.current === current) {
+      if ((await this.hasLeft(current)) || this.isStopping || clock.now() >= untilMs) this.current = undefined;
+      else await sleep(clock, leavePauseMs);
+    }
+  }
+
+  private async hasLeft({ memberId }: Membership): Promise<boolean> {
+    try {
+      const coordinator = await this.find();
+      const leave = this.watched.get(coordinator) ?? coordinator.leaveGroup.bind(coordinator);
+      await leave({ groupId: this.parts.group, memberId });
+      return true;
+    } catch (error) {
+      this.coordinator = undefined;
+      this.parts.logger.debug({ ...errorFields(error), group: this.parts.group }, 'consumer.former-member-not-left');
+      // A broker that has just started may still be loading the group.
+      return isFinalAnswer(error);
     }
   }
 }

@@ -62,7 +62,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   private confirmedAtMs: number | undefined;
 
   constructor(private readonly options: KafkaJsDriverOptions) {
-    this.session = new GroupSession({ ...options, beforeJoin: async () => this.listener?.beforeJoin() });
+    this.session = new GroupSession({ ...options, beforeJoin: async (join) => this.listener?.beforeJoin(join) });
     this.consumer = options.client.newConsumer({
       groupId: options.group,
       sessionTimeout: sessionTimeoutMs,
@@ -172,6 +172,7 @@ export class KafkaJsDriver implements ConsumerDriver {
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.session.beginStop();
     await this.dropAdmin();
     await this.consumer.disconnect();
   }
@@ -240,6 +241,7 @@ export class KafkaJsDriver implements ConsumerDriver {
   }
 
   private onCrash(error: Error, restarts: boolean): void {
+    if (this.stopping.signal.aborted) return;
     const line = { ...errorFields(error), group: this.options.group };
     if (restarts) {
       this.options.logger.warn(line, 'consumer.restarting');

@@ -62,8 +62,8 @@ export class SimulatedDriver implements ConsumerDriver {
   }
 
   /** A join: the listener drains, then gets its partitions. */
-  async assign(partitions: readonly TopicPartition[], isUnbroken = false): Promise<void> {
-    await this.listener?.beforeJoin();
+  async assign(partitions: readonly TopicPartition[], isUnbroken = false, asNewMember = false): Promise<void> {
+    await this.listener?.beforeJoin({ asNewMember });
     this.assigned = partitions;
     this.positions.clear();
     for (const at of partitions)

@@ -1,9 +1,25 @@
 import pg from 'pg';
-import { addressNow } from '../database-address.js';
+import { addressAt, addressNow } from '../database-address.js';
 
-/** Where the data keys are when nobody says otherwise: a database beside the ledger's, named after it. */
-export function defaultKeysUrl(ledgerUrl: string): string {
-  const url = new URL(addressNow(ledgerUrl));
+export interface KeysAddress {
+  /** Of the ledger. Either may be `file:<path>`. */
+  readonly databaseUrl: string;
+  /** Absent: a database beside the ledger's, named after it. */
+  readonly keysDatabaseUrl: string | undefined;
+}
+
+/** Where the data keys are now, for who connects once. */
+export const defaultKeysUrl = (ledgerUrl: string): string => besideLedger(addressNow(ledgerUrl));
+
+/** Where they are, asked for every connection: the login that stands in a file may change, whichever of the two it is. */
+export function keysAddressAt({ databaseUrl, keysDatabaseUrl }: KeysAddress): () => string {
+  if (keysDatabaseUrl !== undefined) return addressAt(keysDatabaseUrl);
+  const ledger = addressAt(databaseUrl);
+  return () => besideLedger(ledger());
+}
+
+function besideLedger(address: string): string {
+  const url = new URL(address);
   url.pathname = `${url.pathname}_keys`;
   return url.href;
 }

@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Database } from '../database.js';
 import { DataKeys } from './data-keys.js';
-import { defaultKeysUrl } from './key-database.js';
+import { type KeysAddress, keysAddressAt } from './key-database.js';
 import { LedgerKeys } from './ledger-keys.js';
 
-export interface DataKeysPlace {
-  readonly databaseUrl: string;
-  /** Absent: beside the ledger's. */
-  readonly keysDatabaseUrl: string | undefined;
+export interface DataKeysPlace extends KeysAddress {
   readonly keysFile: string;
   readonly applicationName: string;
   readonly onIdleError: (error: Error) => void;
@@ -23,7 +20,7 @@ export interface OpenDataKeys {
 export function openDataKeys(place: DataKeysPlace): OpenDataKeys {
   const keys = readLedgerKeys(place.keysFile);
   const database = new Database({
-    url: place.keysDatabaseUrl ?? defaultKeysUrl(place.databaseUrl),
+    url: keysAddressAt(place),
     applicationName: place.applicationName,
     maxConnections: 2,
     onIdleError: place.onIdleError,

@@ -92,7 +92,10 @@ export class PairTakeover {
     const ends = this.endsBefore ?? (await this.readEnds());
     const restoredPairs = ready.filter((pair) => this.restore(pair, positionsOf(pair, committed), ends));
     await this.announce(restoredPairs, committed);
-    for (const pair of restoredPairs) if (pair.isOwned) this.open(pair);
+    const open = restoredPairs.filter(({ isOwned }) => isOwned);
+    for (const pair of open) this.open(pair);
+    const line = { group: this.parts.group, partitions: open.length, afterMs: wait.elapsedMs(clock.now()) };
+    this.parts.logger.info(line, 'consumer.partitions-opened');
   }
 
   private readEnds(): Promise<TopicOffsets[]> {

@@ -24,10 +24,16 @@ export interface PairPositions {
 
 /** Rule 2: from when on the positions of a pair may be believed. */
 export class TakeoverWait {
+  private readonly sinceMs: number;
   private readonly untilMs: number;
 
   constructor(clock: Clock, { attemptMs, appendMs, marginMs }: TakeoverTimes) {
-    this.untilMs = clock.now() + attemptMs + appendMs + marginMs;
+    this.sinceMs = clock.now();
+    this.untilMs = this.sinceMs + attemptMs + appendMs + marginMs;
+  }
+
+  elapsedMs(nowMs: number): number {
+    return Math.round(nowMs - this.sinceMs);
   }
 
   /** @param readAtMs when the positions were asked for. */
