@@ -28,9 +28,12 @@ export function blocksIn(topic: string, { partition, from, to }: { partition: nu
 const blocksAtOnce = 12;
 
 /** As much as one question to the ledger is about: the same offsets of all partitions, because those lie on the same pages. */
-export function* portions<T extends Pick<Block, 'block'>>(blocks: readonly T[]): Generator<readonly T[], void> {
+export function* portions<T extends Pick<Block, 'block'>>(
+  blocks: readonly T[],
+  atOnce = blocksAtOnce,
+): Generator<readonly T[], void> {
   const byOffset = blocks.toSorted((a, b) => a.block - b.block);
-  for (let at = 0; at < byOffset.length; at += blocksAtOnce) yield byOffset.slice(at, at + blocksAtOnce);
+  for (let at = 0; at < byOffset.length; at += atOnce) yield byOffset.slice(at, at + atOnce);
 }
 
 /** Neighbours as one, whatever order they come in. */
