@@ -110,6 +110,10 @@ const secrets = group('Secrets that must exist. The chart never holds one.', {
     'Secret with DATABASE_URL and, where data keys have a server of their own, KEYS_DATABASE_URL.',
     'tributary-database',
   ),
+  databasePrefix: word(
+    'Secret of each service that needs tables: this before its name, with `DATABASE_URL` of a login that is a member of its role. Then `secrets.database` is the owner of the tables, whom the migration alone uses, and it gives the roles their rights. Empty: one login for all.',
+    '',
+  ),
   keys: word(
     'Secret with the files `kek` (key of sealed secrets), `ledger` (keys of the ledger) and `audit` (signs checkpoints). Each service is given those it reads.',
     'tributary-keys',

@@ -9,6 +9,7 @@ import { LedgerReaders1700000000006 } from './migrations/1700000000006-ledger-re
 import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-trees.js';
 import { ProofMemory1700000000008 } from './migrations/1700000000008-proof-memory.js';
 import { LedgerRetention1700000000009 } from './migrations/1700000000009-ledger-retention.js';
+import { ServiceRights1700000000010 } from './migrations/1700000000010-service-rights.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
@@ -25,6 +26,7 @@ export function createDataSource(url: string): DataSource {
       LedgerTrees1700000000007,
       ProofMemory1700000000008,
       LedgerRetention1700000000009,
+      ServiceRights1700000000010,
     ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',
