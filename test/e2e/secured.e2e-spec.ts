@@ -1,12 +1,14 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { waitingIn } from '@tributary/proof';
 import { eventually } from '@tributary/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SupervisedProcess } from '../../tools/local-stack/index.js';
+import { repositoryRoot, type SupervisedProcess } from '../../tools/local-stack/index.js';
 import { demoIntegrations, runDemo } from '../../tools/start/demo.js';
 import { type Environment, startEnvironment } from '../../tools/start/environment.js';
 import type { RunningService, ServicePlan } from '../../tools/start/services.js';
@@ -49,6 +51,16 @@ const pids = () => [...environment.services.values()].map(({ process }) => proce
 function startAs(name: string, as: string, variables: Readonly<Record<string, string>>): Promise<RunningService> {
   const plan = servicePlans().find((one) => one.name === name) as ServicePlan;
   return environment.launcher.start({ ...plan, name: as, env: { ...plan.env, ...variables } });
+}
+
+/** The command line, with the identity that the chart gives whoever is on call. */
+async function asOperator(args: readonly string[]) {
+  const main = join(repositoryRoot(), 'dist/tools/cli/main.js');
+  const env = { ...process.env, ...environment.launcher.environment, ...cluster.identityOf('operator') };
+  return promisify(execFile)(process.execPath, [main, '--actor', 'ada', ...args], { env }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, stdout, stderr }),
+  );
 }
 
 /** Another process of the service is not let in under that identity, and its log says why. */
@@ -107,6 +119,20 @@ describe('a cluster that asks who one is', () => {
         name,
         log: expect.not.stringMatching(/AUTHORIZATION|not authorized|permission denied/i),
       });
+  });
+
+  it.each<[line: string, expected: RegExp]>([
+    ['topics plan', /^0 to create/m],
+    ['schemas plan', /^0 to register/m],
+    ['health', /schema registry[ │|]+up/],
+    ['connections', /demo-http/],
+    ['dlt groups', /./],
+    ['group accept-offsets connector-http --reason looked', /every committed offset of connector-http can be read/],
+    ['prove', /the proof closes/],
+    ['dlt redrive --topic raw.github.v1.dlt --reason again', /^1 dead letters redriven/m],
+  ])('lets an operator do "%s", with the rights that the chart gives', async (line, expected) => {
+    const said = await asOperator(line.split(' '));
+    expect(said).toMatchObject({ code: 0, stdout: expect.stringMatching(expected) });
   });
 
   it('has no connection to PostgreSQL that is not encrypted', async () => {

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readChartFacts } from '../deployment/chart-facts.js';
 import { findInconsistencies } from '../deployment/consistency.js';
-import { parseManifests } from '../deployment/manifests.js';
+import { type Manifest, parseManifests } from '../deployment/manifests.js';
 import { findPolicyProblems } from '../deployment/policy.js';
 import { bringUpToDate } from '../generate/generated-file.js';
-import { goTools } from './go-tools.js';
+import { goTools } from '../go-tools/go-tools.js';
+import { newDestination, ScaffoldTrial } from '../scaffold/trial.js';
 import { kustomizeFiles } from './kustomize-base.js';
 import {
   chartFolder,
+  k8sTools,
   lintChart,
   type Render,
   type RenderOptions,
@@ -27,7 +29,7 @@ const say = (line: string) => console.log(`check:k8s: ${line}`);
 async function main(args: string[]): Promise<number> {
   const { render = false } = parseArgs({ args, options: { render: { type: 'boolean' } } }).values;
   const root = process.cwd();
-  const tools = await goTools(process.env, say);
+  const tools = await goTools(k8sTools, { root, env: process.env, say });
   const minors = knownMinors(root);
   const options = { root, tools, kubernetes: minors[0] ?? '' };
   const base = kustomizeFiles({
@@ -38,7 +40,7 @@ async function main(args: string[]): Promise<number> {
   const stale = bringUpToDate(base, { check: !render, root });
   for (const file of stale) say(render ? `wrote ${file}` : `stale: ${file}; run \`npm run render:k8s\` and commit it`);
   if (render) return 0;
-  const problems = await check(options, minors);
+  const problems = [...(await check(options, minors)), ...(await missingOfAddition(options))];
   for (const problem of problems) say(problem);
   say(`${problems.length + stale.length} problems`);
   return problems.length + stale.length > 0 ? 1 : 0;
@@ -119,6 +121,34 @@ async function acceptedMistakes(options: RenderOptions): Promise<string[]> {
     if (!message.test(said)) problems.push(`the chart should refuse --set ${set}, and says: ${said}`);
   }
   return problems;
+}
+
+/** A destination that somebody adds must have everything that those have that are there. */
+async function missingOfAddition(options: RenderOptions): Promise<string[]> {
+  const trial = await ScaffoldTrial.make(options.root);
+  try {
+    const rendered = await renderChart({ ...options, root: trial.root }, kustomizeValues);
+    const manifests = parseManifests(rendered, 'the chart with one destination more');
+    const problems = missingObjects(manifests, `connector-${newDestination}`, 'connector-http');
+    say(`a destination that was added: ${problems.length} objects missing in the chart`);
+    return problems;
+  } finally {
+    trial.remove();
+  }
+}
+
+function missingObjects(manifests: readonly Manifest[], name: string, like: string): string[] {
+  const kindsOf = (service: string) =>
+    new Set(
+      manifests.filter(({ metadata }) => metadata.name.replace(/^tributary-/, '') === service).map(({ kind }) => kind),
+    );
+  const wanted = kindsOf(like);
+  for (const kind of ['Deployment', 'ScaledObject', 'KafkaUser', 'NetworkPolicy', 'PodDisruptionBudget'])
+    if (!wanted.has(kind)) return [`the chart makes no ${kind} for ${like}: nothing to compare ${name} with`];
+  const found = kindsOf(name);
+  return [...wanted]
+    .filter((kind) => !found.has(kind))
+    .map((kind) => `the chart makes no ${kind} for ${name}, which was added`);
 }
 
 const mistakes = {

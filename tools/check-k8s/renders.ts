@@ -2,10 +2,17 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { GoTools } from './go-tools.js';
+import type { GoPackages, GoTools } from '../go-tools/go-tools.js';
 
 const run = promisify(execFile);
 const room = { maxBuffer: 64 * 1024 * 1024 };
+
+export const k8sTools = {
+  helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
+  kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
+  // 5.8.3 wants Go 1.27.
+  kustomize: 'sigs.k8s.io/kustomize/kustomize/v5@v5.8.2',
+} satisfies GoPackages<string>;
 
 /** Manifests as somebody would give them to a cluster. */
 export interface Render {
@@ -20,7 +27,7 @@ const overlays = 'k8s/kustomize/overlays';
 
 export interface RenderOptions {
   readonly root: string;
-  readonly tools: GoTools;
+  readonly tools: GoTools<keyof typeof k8sTools>;
   /** `1.35`. */
   readonly kubernetes: string;
 }

@@ -16,6 +16,7 @@ const serviceEnv = {
   TRACE_RATIO: '0.01',
   PROOF_SECONDS: '5',
   DEAD_LETTER_SECONDS: '1',
+  LAG_SECONDS: '1',
   AUDIT_CHECKPOINT_SECONDS: '1',
 };
 

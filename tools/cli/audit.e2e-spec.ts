@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -54,6 +54,25 @@ describe('tributary audit verify', () => {
     expect(out).toContain('✗ altered: partition 5: the row at offset 47 (line 41)');
     const json = await tributary('audit', 'verify', ...args, '--json');
     expect(JSON.parse(json.out)).toMatchObject({ holds: false, findings: [{ flaw: 'altered', first: 47 }] });
+  });
+
+  it('takes checkpoints from a copied bucket, and finds an export that was made from an older one', async () => {
+    const { tree, checkpoints } = new MemoryTree({ log: 'acme', partition: 5, firstOffset: 7 }, [20, 300, 400]);
+    const bucket = folder();
+    const at = join(bucket, tree.log, '000005');
+    mkdirSync(at, { recursive: true });
+    const keep = (notes: typeof checkpoints) => {
+      for (const { size, note } of notes) writeFileSync(join(at, `${size}.note`), note);
+    };
+    const args = await anExport();
+    const empty = await tributary('audit', 'verify', ...args, '--checkpoints', bucket);
+    expect(empty).toMatchObject({ code: 1, error: expect.stringContaining('no file in it ends with .note') });
+    keep(checkpoints.slice(0, 2));
+    expect((await tributary('audit', 'verify', ...args, '--checkpoints', bucket)).code).toBe(0);
+    keep(checkpoints);
+    const { code, out } = await tributary('audit', 'verify', ...args, '--checkpoints', bucket);
+    expect(code).toBe(1);
+    expect(out).toContain('✗ truncated: partition 5: 400 rows had been signed');
   });
 
   it.each([

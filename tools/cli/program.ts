@@ -18,6 +18,7 @@ export function createProgram(): Command {
   const program = new Command('tributary')
     .description('Operates Tributary. Addresses come from KAFKA_BROKERS, SCHEMA_REGISTRY_URL and DATABASE_URL.')
     .option('--log-level <level>', 'show logs of this level and above', 'silent')
+    .option('--actor <name>', 'who acts, for the audit trail; default: TRIBUTARY_ACTOR, else the login of this machine')
     .showHelpAfterError()
     .showSuggestionAfterError();
   addIntegrationCommands(program);

@@ -12,8 +12,8 @@ type Act<A extends unknown[]> = (session: Session, ...args: A) => Promise<void>;
 /** Wraps a command: opens a session, closes it, and turns errors into one clear line. */
 export function acting<A extends unknown[]>(program: Command, act: Act<A>): (...args: A) => Promise<void> {
   return async (...args) => {
-    const { logLevel } = program.opts<{ logLevel: string }>();
-    const session = new Session(logLevel);
+    const { logLevel, actor } = program.opts<{ logLevel: string; actor?: string }>();
+    const session = new Session(logLevel, actor);
     try {
       await act(session, ...args);
     } catch (error) {

@@ -19,10 +19,10 @@ export class Session {
   /** Who acts, for the audit trail. */
   readonly actor: string;
 
-  constructor(logLevel: string) {
+  constructor(logLevel: string, actor = process.env.TRIBUTARY_ACTOR) {
     // Standard output is for answers; what goes wrong below is said on standard error, so logs are off unless asked for.
     this.logger = createLogger({ service: 'tributary', instance: String(process.pid), level: logLevel });
-    this.actor = `cli/${process.env.TRIBUTARY_ACTOR ?? userInfo().username}`;
+    this.actor = `cli/${actor || userInfo().username}`;
   }
 
   get platform(): Platform {

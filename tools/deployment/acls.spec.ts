@@ -1,6 +1,6 @@
 import { catalogue, topicFamilies, topics } from '@tributary/contracts';
 import { describe, expect, it } from 'vitest';
-import { aclsOf, autoscalerAcls, setupAcls } from './acls.js';
+import { aclsOf, autoscalerAcls, operatorAcls, setupAcls } from './acls.js';
 
 const raw = topicFamilies.raw('acme');
 const access = { group: 'normalizer', consumes: [raw], follows: [topics.connections], writes: [raw, topics.audit] };
@@ -44,6 +44,22 @@ it('who sets up may create every topic and write the configuration, and read no 
   for (const { name } of all) expect(of(name)).toContain('Create');
   expect(of('control.connections.v1')).toEqual(['Create', 'Describe', 'DescribeConfigs', 'Read', 'Write']);
   expect(of('raw.acme.v1')).toEqual(['Create', 'Describe', 'DescribeConfigs']);
+});
+
+it('an operator may look at everything and mend it, and neither write events nor delete', () => {
+  const all = catalogue({ sources: ['acme'], destinations: ['slack'] });
+  const acls = operatorAcls(all, [access]);
+  const of = (name: string) => acls.find((one) => one.type === 'topic' && one.name === name)?.operations ?? [];
+  for (const { name } of all) expect(of(name)).toContain('Read');
+  const written = all.filter(({ name }) => of(name).includes('Write')).map(({ name }) => name);
+  expect(written).toEqual(
+    expect.arrayContaining(['control.suspensions.v1', 'audit.records.v1', 'delivery.slack.v1.retry']),
+  );
+  expect(written.filter((name) => /^(raw|events|delivery)[.].*[.]v1(.*[.]dlt)?$/.test(name))).toEqual([]);
+  expect(new Set(acls.flatMap(({ operations }) => operations))).toEqual(
+    new Set(['Create', 'Describe', 'DescribeConfigs', 'Read', 'Write']),
+  );
+  expect(acls.filter(({ type, name }) => type === 'group' && name === 'normalizer')).toHaveLength(1);
 });
 
 it('the autoscaler reads nothing', () => {

@@ -56,6 +56,34 @@ export function setupAcls(catalogue: readonly TopicDefinition[]): Acl[] {
   ];
 }
 
+/**
+ * Whoever is on call, by the command line: looks at everything, mends configuration and offsets, and sends what died through its chain again. Events
+ * can be read, since dead letters are shown; they cannot be written, nor can topics be deleted.
+ */
+export function operatorAcls(catalogue: readonly TopicDefinition[], accesses: readonly TopicAccess[]): Acl[] {
+  const written = new Set([
+    ...[topics.connections, topics.subscriptions, topics.suspensions, topics.apiKeys].map(({ name }) => name),
+    ...[topics.operations, topics.audit].map(({ name }) => name),
+    ...catalogue.map(({ name }) => name).filter((name) => name.endsWith('.retry')),
+  ]);
+  return [
+    ...catalogue.map(({ name }) =>
+      literal('topic', name, [
+        'Create',
+        'Describe',
+        'DescribeConfigs',
+        'Read',
+        ...(written.has(name) ? ['Write'] : []),
+      ]),
+    ),
+    ...accesses.flatMap(({ group }) => (group === undefined ? [] : [literal('group', group, ['Describe', 'Read'])])),
+    ...catalogue.flatMap((topic) => [
+      throwAwayGroup(readerGroupPrefix(topic)),
+      throwAwayGroup(followerGroupPrefix(topic)),
+    ]),
+  ];
+}
+
 /** What the autoscaler reads: how far groups are behind, nothing of what is in the topics. */
 export function autoscalerAcls(accesses: readonly TopicAccess[]): Acl[] {
   const consumed = accesses.filter(({ group }) => group !== undefined);

@@ -5,7 +5,7 @@ import { registry } from '@tributary/registry';
 import { allTopics } from '@tributary/registry/topics';
 import { prometheusName } from '@tributary/telemetry';
 import { type Places, readAppSettings } from '../generate/app-settings.js';
-import { type Acl, autoscalerAcls, setupAcls } from './acls.js';
+import { type Acl, autoscalerAcls, operatorAcls, setupAcls } from './acls.js';
 import { type AccessOf, readAppAccess } from './app-access.js';
 import { type ServiceFacts, servicesOf } from './services.js';
 
@@ -20,7 +20,7 @@ export interface ChartFacts {
   readonly services: Readonly<Record<string, ServiceFacts>>;
   readonly topics: readonly TopicFacts[];
   /** Identities that are no service. */
-  readonly users: Readonly<Record<'setup' | 'autoscaler', readonly Acl[]>>;
+  readonly users: Readonly<Record<'setup' | 'autoscaler' | 'operator', readonly Acl[]>>;
   /** Prometheus' names of what scaling asks for. */
   readonly metrics: { readonly lagTime: string };
 }
@@ -43,7 +43,11 @@ export async function readChartFacts(places: Places): Promise<ChartFacts> {
   return {
     services,
     topics: topics.map(topicFacts),
-    users: { setup: setupAcls(topics), autoscaler: autoscalerAcls(accesses) },
+    users: {
+      setup: setupAcls(topics),
+      autoscaler: autoscalerAcls(accesses),
+      operator: operatorAcls(topics, accesses),
+    },
     metrics: { lagTime: prometheusName('unacknowledged.oldest.age') },
   };
 }

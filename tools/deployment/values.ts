@@ -50,6 +50,7 @@ export function chartValues(inputs: ValueInputs): ValueSchema {
     ingress,
     scaling,
     jobs,
+    operator,
     strimzi,
     networkPolicy,
     monitoring,
@@ -111,7 +112,7 @@ const secrets = group('Secrets that must exist. The chart never holds one.', {
     'tributary-database',
   ),
   databasePrefix: word(
-    'Secret of each service that needs tables: this before its name, with `DATABASE_URL` of a login that is a member of its role. Then `secrets.database` is the owner of the tables, whom the migration alone uses, and it gives the roles their rights. Empty: one login for all.',
+    "Secret of each service that needs tables: this before its name. `secrets.database` is then the owner's, for the migration, which gives the roles their rights, and the command line. Empty: one login for all.",
     '',
   ),
   keys: word(
@@ -223,6 +224,11 @@ const jobs = group('What runs when a release is installed or upgraded.', {
   replication: whole('Replicas of new topics.', 3, 1),
   waitSeconds: whole('How long a new pod waits for the tables before it is started again.', 600, 1),
   keepSeconds: whole('How long a finished Job can be looked at.', 86_400),
+});
+
+const operator = group('The command line within the cluster, for whoever is on call.', {
+  enabled: onOff('Makes a suspended CronJob to make Jobs of, with an identity, rights and network of its own.', true),
+  seconds: whole('How long such a Job stays; then it ends by itself.', 14_400, 60),
 });
 
 const strimzi = group('Objects for a Kafka cluster that Strimzi runs.', {

@@ -45,8 +45,15 @@ export function cacheFolder(root: string, pom: string, profile?: string): string
 export async function ensureJavaArtifacts(options: FetchOptions): Promise<JavaArtifacts> {
   const pom = await readFile(pomFile, 'utf8');
   const folder = cacheFolder(cacheRoot(options.env), pom, mavenProfiles[options.registryLine]);
-  // The folder appears by rename once it is complete, so its presence is all there is to check.
-  if (!existsSync(folder)) await populate(folder, pom, options);
+  const profile = mavenProfiles[options.registryLine];
+  await ensureFetched({
+    ...options,
+    folder,
+    pom,
+    ...(profile && { profile }),
+    what: 'Kafka and the schema registry',
+    megabytes: 210,
+  });
   return {
     kafkaClassPath: join(folder, 'kafka', '*'),
     registryJar: findLauncher(join(folder, 'registry')),
@@ -62,7 +69,23 @@ function findLauncher(folder: string): string {
   );
 }
 
-async function populate(folder: string, pom: string, options: FetchOptions): Promise<void> {
+export interface MavenFetch extends Omit<FetchOptions, 'registryLine'> {
+  readonly folder: string;
+  readonly pom: string;
+  readonly profile?: string;
+  /** For messages. */
+  readonly what: string;
+  readonly megabytes: number;
+}
+
+/** Lets Maven put what the pom copies to `${output}` into the folder, unless it is there. */
+export async function ensureFetched(fetch: MavenFetch): Promise<void> {
+  // The folder appears by rename once it is complete, so its presence is all there is to check.
+  if (!existsSync(fetch.folder)) await populate(fetch);
+}
+
+async function populate(options: MavenFetch): Promise<void> {
+  const { folder, pom, what } = options;
   await checkMaven(options.env);
   const partial = `${folder}.partial-${randomUUID()}`;
   options.supervisor.removeAtEnd(partial);
@@ -76,7 +99,7 @@ async function populate(folder: string, pom: string, options: FetchOptions): Pro
   }
   await download(partial, options);
   await publish(partial, folder);
-  options.onProgress(`Kafka and the schema registry are in ${folder}`);
+  options.onProgress(`${what} are in ${folder}`);
 }
 
 async function publish(partial: string, folder: string): Promise<void> {
@@ -89,10 +112,9 @@ async function publish(partial: string, folder: string): Promise<void> {
   }
 }
 
-async function download(output: string, options: FetchOptions): Promise<void> {
-  const { supervisor, env, logFile, onProgress } = options;
-  const profile = mavenProfiles[options.registryLine];
-  onProgress('fetching Kafka and the schema registry with Maven, about 210 MB, once per machine');
+async function download(output: string, options: MavenFetch): Promise<void> {
+  const { supervisor, env, logFile, onProgress, profile, what } = options;
+  onProgress(`fetching ${what} with Maven, about ${options.megabytes} MB, once per machine`);
   const maven = await supervisor.spawn({
     name: 'maven',
     command: 'mvn',
@@ -113,7 +135,7 @@ async function download(output: string, options: FetchOptions): Promise<void> {
     const exit = await within(deadlineMs, maven);
     if (exit.code === 0) return;
     throw new LocalStackError(
-      `Maven could not fetch Kafka and the schema registry (${describeExit(exit)}); check the network and Maven's settings\n${tailOf(logFile, 25)}`,
+      `Maven could not fetch ${what} (${describeExit(exit)}); check the network and Maven's settings\n${tailOf(logFile, 25)}`,
     );
   } finally {
     clearInterval(report);

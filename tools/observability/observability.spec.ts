@@ -9,6 +9,7 @@ import { dashboards } from './dashboards/index.js';
 import { namesIn } from './promql-names.js';
 import { renderRules } from './render-rules.js';
 import { alertCases } from './rules/alert-cases.js';
+import { leastWrong } from './rules/error-budgets.js';
 import { allAlerts, ruleGroups } from './rules/index.js';
 import { isAlert, RuleTimes, slugOf, textOf } from './rules/rule.js';
 import { commandLinesIn, commandsInText, whyNotACommand } from './runbook-commands.js';
@@ -114,6 +115,13 @@ describe('the rules', () => {
         ['3d', '1', '6h'],
       ]);
     }
+  });
+
+  it('have a floor under what went wrong in every window of a burn rate', () => {
+    const burning = allAlerts().filter(({ alert }) => alert.endsWith('Burn'));
+    expect(burning).toHaveLength(8);
+    for (const { expr, labels } of burning)
+      expect(expr).toMatch(new RegExp(`:increase${labels?.window} >= ${leastWrong}$`));
   });
 
   it.each([

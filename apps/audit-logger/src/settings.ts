@@ -7,7 +7,7 @@ export const auditLoggerSettings = {
   concurrency: integer(
     'CONCURRENCY',
     'Batches of up to 250 audit records that are worked on at the same time; up to 2,000 records go into one transaction.',
-    24,
+    8,
     1,
   ),
   auditLogName: text(
@@ -27,5 +27,14 @@ export const auditLoggerSettings = {
   checkpointFile: optionalText(
     'AUDIT_CHECKPOINT_FILE',
     'File that every checkpoint is appended to as well: kept where nobody can write to it afterwards, it tells later of a rewritten ledger.',
+  ),
+  checkpointBucket: optionalText(
+    'AUDIT_CHECKPOINT_S3',
+    'Address of an S3 bucket, or of a folder in it, that every checkpoint is written to as well, as an object that is never overwritten: https://<endpoint>/<bucket>/<folder>.',
+  ),
+  checkpointBucketRegion: text('AUDIT_CHECKPOINT_S3_REGION', 'Region of that bucket.', { fallback: 'us-east-1' }),
+  checkpointBucketKey: optionalText(
+    'AUDIT_CHECKPOINT_S3_KEY',
+    'Reference (file:, enc:, env:) to <access key id>:<secret access key>[:<session token>] that may put and get objects there; read anew for each.',
   ),
 } as const;

@@ -7,6 +7,7 @@ import { parseSigningKey, parseVerifyingKey, type VerifyingKey } from '@tributar
 import { type Database, LedgerTrees } from '@tributary/persistence';
 import { PublishedCheckpoints, publishCheckpoint, TreeKeeper, type TreeKeeperPorts } from '@tributary/pipeline';
 import { openSecrets, type Platform, type ServiceContext } from '@tributary/runtime';
+import { CheckpointBucket, parseBucketAddress, parseCredentials } from './checkpoint-bucket.js';
 import type { auditLoggerSettings } from './settings.js';
 
 type Settings = ValuesOf<typeof auditLoggerSettings>;
@@ -22,6 +23,7 @@ export interface TreeKeepingOptions {
 export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() => Promise<void>> {
   const { context, platform, database, partitions } = options;
   const { settings, logger, metrics, onFatal } = context;
+  const bucket = bucketOf(settings);
   const admin = new TopicAdmin(platform.client);
   const published = new PublishedCheckpoints(platform.codec);
   const reader = new CompactedTopicReader({
@@ -42,8 +44,9 @@ export async function startTreeKeeping(options: TreeKeepingOptions): Promise<() 
     lastNote: (partition) => published.lastNote(partition),
     keys: keysOf(settings),
     publish: async (checkpoint) => {
-      // The file first: what was published is not signed again, so a full disk would leave a hole in the file.
+      // The topic last: what was published is not signed again, so a full disk would leave a hole in the file.
       if (settings.checkpointFile) await appendFile(settings.checkpointFile, `${checkpoint.note}\n`);
+      await bucket?.keep(checkpoint);
       await publishCheckpoint({ codec: platform.codec, writer: platform.producer }, checkpoint);
       metrics.add('ledger.checkpoints', 1);
     },
@@ -78,6 +81,23 @@ function keysOf({ auditSigningKey, auditPublicKeysFile, kekFile }: Settings): Tr
     if (!reading.ok) throw new Error(`AUDIT_SIGNING_KEY ${reading.reason}`);
     return { signing: parseSigningKey(reading.value), former: formerKeys(auditPublicKeysFile) };
   };
+}
+
+/** @throws Error when the bucket is named and cannot be used as it is named: better at the start than at the first checkpoint. */
+function bucketOf(settings: Settings): CheckpointBucket | undefined {
+  const { checkpointBucket, checkpointBucketRegion: region, checkpointBucketKey, kekFile } = settings;
+  if (!checkpointBucket) return undefined;
+  if (!checkpointBucketKey) throw new Error('AUDIT_CHECKPOINT_S3 is set, so AUDIT_CHECKPOINT_S3_KEY must be, too');
+  const { reader } = openSecrets(kekFile);
+  return new CheckpointBucket({
+    address: parseBucketAddress(checkpointBucket),
+    region,
+    credentials: () => {
+      const reading = reader.read(checkpointBucketKey);
+      if (!reading.ok) throw new Error(`AUDIT_CHECKPOINT_S3_KEY ${reading.reason}`);
+      return parseCredentials(reading.value);
+    },
+  });
 }
 
 function formerKeys(file: string | undefined): VerifyingKey[] {

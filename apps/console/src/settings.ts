@@ -16,4 +16,9 @@ export const consoleSettings = {
     'Seconds between two looks at how many dead letters are open, which is a metric; 0: none here.',
     30,
   ),
+  lagSeconds: integer(
+    'LAG_SECONDS',
+    'Seconds between two looks at how many records each consumer group has before it, which is a metric; 0: none here.',
+    30,
+  ),
 } as const;

@@ -1,11 +1,14 @@
 import { readRecords, TopicAdmin } from '@tributary/kafka';
 import {
+  consumerGroups,
   DeadLetterWatch,
   deadLetterTopics,
+  LagWatch,
   ProofWatch,
   proofOf,
   type Rounds,
   startRounds,
+  topicsOfGroup,
 } from '@tributary/operations/watch';
 import { Database, DeadLetterActs } from '@tributary/persistence';
 import type { Platform, ServiceContext } from '@tributary/runtime';
@@ -63,6 +66,21 @@ export function startWatching(
         act: () => watch.round(),
         logger,
         event: 'dead-letters.not-counted',
+      }),
+    );
+  }
+  if (settings.lagSeconds > 0) {
+    const watch = new LagWatch({
+      groups: consumerGroups().map((group) => ({ group, topics: topicsOfGroup(group) })),
+      admin,
+    });
+    watch.observe(metrics);
+    rounds.push(
+      startRounds({
+        everyMs: settings.lagSeconds * 1000,
+        act: () => watch.round(),
+        logger,
+        event: 'lag.not-counted',
       }),
     );
   }

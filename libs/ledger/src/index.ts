@@ -10,4 +10,4 @@ export type { RangeRoot } from './merkle/proofs.js';
 export { isStoredLevel, rangeRoots } from './merkle/stored-tree.js';
 export { type Json, type LedgerRow, leafHash, leafHashText, rowText } from './row.js';
 export { type Finding, Findings } from './verify/finding.js';
-export { checkRange } from './verify/range-check.js';
+export { type CheckedPiece, RangeCheck } from './verify/range-check.js';

@@ -91,4 +91,15 @@ describe('leafHash', () => {
       }),
     );
   });
+
+  it.each([1, 5_000, 5_461, 16_383, 16_384, 40_000])(
+    'is that also of a row with %d characters of three bytes',
+    (count) => {
+      const row = { details: { a: '€'.repeat(count) } };
+      const expected = createHash('sha256')
+        .update(`\0${rowText(row)}`)
+        .digest();
+      expect(leafHash(row).equals(expected)).toBe(true);
+    },
+  );
 });

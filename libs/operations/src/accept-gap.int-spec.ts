@@ -4,6 +4,7 @@ import { Ledger, LedgerTrees } from '@tributary/persistence';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { withMigratedDatabase } from '../../persistence/src/testing/migrated-database.js';
 import { oneDataKey } from '../../persistence/src/testing/one-data-key.js';
+import { tamper } from '../../persistence/src/testing/tamper.js';
 import { acceptGap, type Gap, NotAGap } from './accept-gap.js';
 
 const held = withMigratedDatabase();
@@ -13,7 +14,7 @@ let told: AuditRecord[];
 
 beforeEach(async () => {
   told = [];
-  await held.database.query('TRUNCATE ledger.audit_record, ledger.position, ledger.tree, ledger.tree_node');
+  await tamper(held.database, 'TRUNCATE ledger.audit_record, ledger.position, ledger.tree, ledger.tree_node');
   // 10 to 12 are lost, and the topic begins at 15.
   await write(5, 10);
   await write(13, 20);

@@ -44,7 +44,8 @@ let next: number;
 beforeEach(async () => {
   published = [];
   next = 0;
-  await held.database.query(
+  await tamper(
+    held.database,
     'TRUNCATE ledger.audit_record, ledger.position, ledger.tree, ledger.tree_node, ledger.retirement, ledger.retired_row, ledger.retention, ledger.legal_hold',
   );
   await held.database.query('DROP SCHEMA IF EXISTS ledger_retired CASCADE');
@@ -284,6 +285,7 @@ describe('a retired month', () => {
     expect(await left()).toHaveLength(6);
     expect((await verifyLive()).findings).toEqual([]);
     expect((await verifyLive()).trees).toMatchObject([{ from: 0, to: 20 }]);
+    await held.database.query(`TRUNCATE ${tables.join(', ')}`);
   });
 });
 
@@ -385,6 +387,9 @@ describe('a row of the ledger', () => {
     "UPDATE ledger.audit_record SET outcome = 'x' WHERE audit_offset = 0",
     "UPDATE ledger.audit_record_2026_06 SET outcome = 'x'",
     "SELECT set_config('tributary.ledger_change', 'retirement', true); UPDATE ledger.audit_record SET outcome = 'x'",
+    'TRUNCATE ledger.audit_record',
+    'TRUNCATE ledger.audit_record_2026_06',
+    "SELECT set_config('tributary.ledger_change', 'retirement', true); TRUNCATE ledger.audit_record CASCADE",
   ])('is not changed by %s, even of its owner', async (statement) => {
     await someRows();
     const { database } = held;
@@ -397,6 +402,10 @@ describe('a row of the ledger', () => {
 
   it('of a later month is guarded too', async () => {
     await tell({ record: makers.delivery('acme', 1), daysAgo: -40 });
-    await expect(held.database.query('DELETE FROM ledger.audit_record')).rejects.toThrow(/never changed/);
+    const [month] = await held.database.query<{ name: string }>(
+      'SELECT DISTINCT tableoid::regclass::text AS name FROM ledger.audit_record',
+    );
+    for (const change of ['DELETE FROM', 'TRUNCATE'])
+      await expect(held.database.query(`${change} ${month?.name}`)).rejects.toThrow(/never changed/);
   });
 });

@@ -3,9 +3,11 @@ import type { Connection, Submittable } from 'pg';
 /** What pg's connection has for COPY; its types leave it out. */
 interface CopyConnection extends Connection {
   query(text: string): void;
-  sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
 }
+
+const copyData = 'd'.charCodeAt(0);
+const lengthBytes = 4;
 
 /** `COPY … FROM STDIN` of bytes that are in memory. Give it to `client.query` and await `done`. */
 export class CopyIn implements Submittable {
@@ -31,8 +33,15 @@ export class CopyIn implements Submittable {
   }
 
   handleCopyInResponse(connection: CopyConnection): void {
-    for (const chunk of this.chunks) connection.sendCopyFromChunk(chunk);
+    const { stream } = connection;
+    stream.cork();
+    // As they are: pg's own way to send a chunk copies it first.
+    for (const chunk of this.chunks) {
+      stream.write(headerOf(chunk));
+      stream.write(chunk);
+    }
     connection.endCopyFrom();
+    stream.uncork();
   }
 
   handleCommandComplete(): void {}
@@ -51,4 +60,11 @@ export class CopyIn implements Submittable {
     if (this.failure) this.settled.reject(this.failure);
     else this.settled.resolve();
   }
+}
+
+function headerOf(chunk: Buffer): Buffer {
+  const header = Buffer.allocUnsafe(1 + lengthBytes);
+  header[0] = copyData;
+  header.writeUInt32BE(lengthBytes + chunk.length, 1);
+  return header;
 }

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditRecord } from '@tributary/contracts';
 import { type Failure, sha256Hex, unreadableRecord } from '@tributary/domain';
 import type { IncomingRecord } from '@tributary/kafka';
 import type { LedgerEntry } from '@tributary/persistence';
+import { Places } from './places.js';
 import type { RecordCodec } from './ports.js';
 import { failureUnlessRetryable, invalidRecord } from './record-failure.js';
 
@@ -34,9 +36,14 @@ class Unreadable {
 /** Failures by the index of their record. */
 type Failures = ReadonlyMap<number, Failure>;
 
+/** A transaction asks the same few questions however many rows it has, so it waits a moment for so many. */
+const leastRowsAtOnce = 1_000;
 const mostRowsAtOnce = 2_000;
+const longestWaitMs = 20;
 /** Of different partitions: while the one asks and commits, the database copies the rows of the other. */
 const transactionsAtOnce = 2;
+/** While one waits for its keys, the next is read. More would only be old by the time they are written out. */
+const preparedAtOnce = 2;
 const none: Failures = new Map();
 
 /** Audit records in, ledger rows out, many at a time. Records are answered for only after their rows are committed. */
@@ -45,13 +52,35 @@ export class LedgerStage<Prepared = unknown> {
     waiting: [],
     isWriting: false,
   }));
-  private lastTurn: Promise<void> = Promise.resolve();
+  private readonly places = new Places(preparedAtOnce);
 
   constructor(private readonly ports: LedgerPorts<Prepared>) {}
 
   /** Keeps them all: a record that cannot be read or kept has a row that says so, and its failure is returned. */
-  async handle(records: readonly IncomingRecord[]): Promise<Failures> {
-    await this.turn();
+  handle(records: readonly IncomingRecord[]): Promise<Failures> {
+    return this.keep(records, 0);
+  }
+
+  /** @param from what the index of the first is counted as. */
+  private async keep(records: readonly IncomingRecord[], from: number): Promise<Failures> {
+    try {
+      const { prepared, failures } = await this.places.use(() => this.prepare(records));
+      await this.append(records[0]?.partition ?? 0, prepared, records.length);
+      return from === 0 ? failures : new Map([...failures].map(([i, failure]) => [from + i, failure]));
+    } catch (error) {
+      // The records come again; the database decides when.
+      if ((error as { retryable?: boolean }).retryable !== false) throw error;
+      const [only] = records;
+      if (only && records.length === 1) return new Map([[from, await this.refuse(only, error as Error)]]);
+      // One entry must not take the others of its batch with it: halving finds it.
+      const middle = Math.ceil(records.length / 2);
+      const first = await this.keep(records.slice(0, middle), from);
+      return new Map([...first, ...(await this.keep(records.slice(middle), from + middle))]);
+    }
+  }
+
+  /** What is read here is forgotten here, rather than kept until its rows are written: there may be thousands waiting. */
+  private async prepare(records: readonly IncomingRecord[]): Promise<{ prepared: Prepared; failures: Failures }> {
     const failures = new Map<number, Failure>();
     const entries: LedgerEntry[] = [];
     for (const [i, record] of records.entries()) {
@@ -62,20 +91,21 @@ export class LedgerStage<Prepared = unknown> {
         entries.push(entryOf(record, standInFor(record, read.failure)));
       } else entries.push(entryOf(record, read));
     }
-    for (const [i, failure] of await this.keep(entries)) {
-      const record = records[i] as IncomingRecord;
-      const before = failures.get(i);
-      if (before ?? (await this.keep([entryOf(record, standInFor(record, failure))])).size > 0)
-        throw new Error(`the ledger refuses even the row that says so of offset ${record.offset}: ${failure.reason}`);
-      failures.set(i, failure);
-    }
-    return failures;
+    return { prepared: await this.ports.prepare(entries), failures: failures.size === 0 ? none : failures };
   }
 
-  /** One batch in each turn of the event loop: a transaction is many questions, and none may wait for all that is prepared. */
-  private turn(): Promise<void> {
-    this.lastTurn = this.lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
-    return this.lastTurn;
+  /** The ledger has a row that says so instead. */
+  private async refuse(record: IncomingRecord, error: Error & { code?: string }): Promise<Failure> {
+    const { code = 'invalid', message } = error;
+    const failure: Failure = { errorClass: 'invalid', code, reason: message, stage: 'write' };
+    try {
+      const prepared = await this.ports.prepare([entryOf(record, standInFor(record, failure))]);
+      await this.append(record.partition, prepared, 1);
+      return failure;
+    } catch (cause) {
+      if ((cause as { retryable?: boolean }).retryable !== false) throw cause;
+      throw new Error(`the ledger refuses even the row that says so of offset ${record.offset}: ${message}`, { cause });
+    }
   }
 
   /** Undefined: not without the registry. */
@@ -96,26 +126,6 @@ export class LedgerStage<Prepared = unknown> {
     }
   }
 
-  /** Which of them the ledger refuses for good; the others are in it. */
-  private async keep(entries: readonly LedgerEntry[], from = 0): Promise<Failures> {
-    try {
-      await this.append(entries[0]?.partition ?? 0, await this.ports.prepare(entries), entries.length);
-      return none;
-    } catch (error) {
-      const { retryable, code } = error as { retryable?: boolean; code?: string };
-      // The records come again; the database decides when.
-      if (retryable !== false) throw error;
-      if (entries.length === 1) {
-        const { message } = error as Error;
-        return new Map([[from, { errorClass: 'invalid', code: code ?? 'invalid', reason: message, stage: 'write' }]]);
-      }
-      // One entry must not take the others of its batch with it: halving finds it.
-      const middle = Math.ceil(entries.length / 2);
-      const first = await this.keep(entries.slice(0, middle), from);
-      return new Map([...first, ...(await this.keep(entries.slice(middle), from + middle))]);
-    }
-  }
-
   private append(partition: number, prepared: Prepared, rows: number): Promise<void> {
     const writer = this.writers[partition % transactionsAtOnce] as Writer<Prepared>;
     return new Promise((resolve, reject) => {
@@ -127,10 +137,19 @@ export class LedgerStage<Prepared = unknown> {
   /** One transaction after the other, each with what has come meanwhile. */
   private async writeAll(writer: Writer<Prepared>): Promise<void> {
     writer.isWriting = true;
+    while (writer.waiting.length > 0) {
+      await this.untilMore(writer);
+      await this.write(nextOf(writer.waiting));
+    }
+    writer.isWriting = false;
+  }
+
+  private async untilMore({ waiting }: Writer<Prepared>): Promise<void> {
     // Who comes in the same turn comes along.
     await new Promise((resolve) => setImmediate(resolve));
-    while (writer.waiting.length > 0) await this.write(nextOf(writer.waiting));
-    writer.isWriting = false;
+    const late = sleep(longestWaitMs, 'late', { ref: false });
+    while (rowsOf(waiting) < leastRowsAtOnce && this.places.areUsed)
+      if ((await Promise.race([this.places.nextFreed, late])) === 'late') return;
   }
 
   private async write(batch: readonly Waiting<Prepared>[]): Promise<void> {
@@ -143,10 +162,12 @@ export class LedgerStage<Prepared = unknown> {
       else for (const { reject } of batch) reject(error);
       return;
     }
-    this.ports.onWritten(batch.reduce((sum, { rows }) => sum + rows, 0));
+    this.ports.onWritten(rowsOf(batch));
     for (const { resolve } of batch) resolve();
   }
 }
+
+const rowsOf = (batches: ReadonlyArray<Waiting<unknown>>): number => batches.reduce((sum, { rows }) => sum + rows, 0);
 
 function nextOf<Prepared>(waiting: Waiting<Prepared>[]): Waiting<Prepared>[] {
   let rows = 0;

@@ -28,7 +28,8 @@ beforeAll(async () => {
   ledger = new Ledger({ database, dataKeys: { forWriting: async () => [] } });
 });
 beforeEach(() =>
-  database.query(
+  tamper(
+    database,
     'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node',
   ),
 );

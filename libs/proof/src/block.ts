@@ -24,10 +24,25 @@ export function blocksIn(topic: string, { partition, from, to }: { partition: nu
   return blocks;
 }
 
-/** Neighbours as one. */
+/** More would run into the limit for one statement, once a ledger has millions of rows. */
+const blocksAtOnce = 12;
+
+/** As much as one question to the ledger is about: the same offsets of all partitions, because those lie on the same pages. */
+export function* portions<T extends Pick<Block, 'block'>>(
+  blocks: readonly T[],
+  atOnce = blocksAtOnce,
+): Generator<readonly T[], void> {
+  const byOffset = blocks.toSorted((a, b) => a.block - b.block);
+  for (let at = 0; at < byOffset.length; at += atOnce) yield byOffset.slice(at, at + atOnce);
+}
+
+/** Neighbours as one, whatever order they come in. */
 export function joined<T extends { topic: string; partition: number; from: number; to: number }>(blocks: readonly T[]) {
   const spans: { topic: string; partition: number; from: number; to: number }[] = [];
-  for (const { topic, partition, from, to } of blocks) {
+  const inOrder = blocks.toSorted(
+    (a, b) => Number(a.topic > b.topic) - Number(a.topic < b.topic) || a.partition - b.partition || a.from - b.from,
+  );
+  for (const { topic, partition, from, to } of inOrder) {
     const last = spans.at(-1);
     if (last?.topic === topic && last.partition === partition && last.to === from) last.to = to;
     else spans.push({ topic, partition, from, to });

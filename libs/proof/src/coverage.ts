@@ -152,8 +152,15 @@ export const named = (topic: string, partition: number, { first, last }: OffsetR
     ? `${topic} partition ${partition} offset ${first}:`
     : `${topic} partition ${partition} offsets ${first} to ${last}:`;
 
-export const committedBounds = (offsets: readonly PartitionOffsets[]): PartitionBounds[] =>
+const committedBounds = (offsets: readonly PartitionOffsets[]): PartitionBounds[] =>
   offsets.map((one) => ({ partition: one.partition, from: one.low, to: committedEnd(one) }));
+
+/** How far each partition was committed, by number. Of one event, a partition comes once for each of its offsets. */
+export function committedTo(offsets: readonly PartitionOffsets[]): Map<number, number> {
+  const to = new Map<number, number>();
+  for (const one of committedBounds(offsets)) to.set(one.partition, Math.max(to.get(one.partition) ?? 0, one.to));
+  return to;
+}
 
 export const boundsOf = (offsets: readonly PartitionOffsets[]): PartitionBounds[] =>
   offsets.map(({ partition, low, high }) => ({ partition, from: low, to: high }));

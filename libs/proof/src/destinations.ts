@@ -1,6 +1,6 @@
-import { type Block, blockSize, joined } from './block.js';
-import { committedBounds, coverage } from './coverage.js';
-import { type OpenDelivery, openDeliveries, settledButNeverPlanned, type TopicBounds } from './ledger-queries.js';
+import { type Block, blockSize, joined, portions } from './block.js';
+import { committedTo, coverage } from './coverage.js';
+import { type OpenDelivery, openDeliveries, settledButNeverPlanned, type UnplannedDelivery } from './ledger-queries.js';
 import type { ChainPositions, ProofChains } from './ports.js';
 import type { DestinationSums } from './report.js';
 import { mostStanding } from './standing.js';
@@ -21,7 +21,7 @@ export async function proveDestinations(
   const open = new Map<string, readonly OpenDelivery[]>();
   for (const [destination, chain] of chains.delivery) {
     const { total, blocks, waiting } = await coverage(work, chain);
-    const unfinished = await proveDeliveries(work, destination, { chain, chains, waiting });
+    const unfinished = await proveDeliveries(work, destination, { chain, chains, waiting, eventBlocks });
     if (unfinished.length > 0) open.set(destination, unfinished);
     await provePlans(work, destination, chain, blocks);
     const own = destinationSums(destination, eventBlocks);
@@ -44,6 +44,7 @@ function destinationSums(destination: string, blocks: readonly Block[]): Destina
 interface Deliveries {
   readonly chain: ChainPositions;
   readonly chains: ProofChains;
+  readonly eventBlocks: readonly Block[];
   /** Records of the delivery topic that wait. */
   readonly waiting: number;
 }
@@ -52,18 +53,10 @@ interface Deliveries {
 async function proveDeliveries(
   work: Work,
   destination: string,
-  { chain, chains, waiting }: Deliveries,
+  { chain, chains, waiting, eventBlocks }: Deliveries,
 ): Promise<OpenDelivery[]> {
-  const { ports, scope, standing, findings } = work;
-  // Of events that were committed later, deliveries may have been written after the positions were read.
-  const surely: TopicBounds[] = [...chains.events.values()].flatMap(({ topic, offsets }) =>
-    committedBounds(offsets).map((bound) => ({ topic, ...bound })),
-  );
-  const open = await openDeliveries(ports.query, surely, {
-    destination,
-    tenant: scope.tenant,
-    atMost: mostStanding + mostNamed,
-  });
+  const { scope, standing, findings } = work;
+  const open = await openIn(work, destination, chains, eventBlocks);
   if (!standing.isComplete(chain.topic)) {
     // Which ones wait is not known, only how many.
     if (scope.tenant !== undefined || open.length <= waiting) return open;
@@ -79,6 +72,36 @@ async function proveDeliveries(
   return open.filter((one) => !isLost(one));
 }
 
+/** Only blocks are read that say of themselves that something waits in them. */
+async function openIn(
+  { ports, scope }: Work,
+  destination: string,
+  chains: ProofChains,
+  eventBlocks: readonly Block[],
+): Promise<OpenDelivery[]> {
+  // Of events that were committed later, deliveries may have been written after the positions were read.
+  const surely = new Map(
+    [...chains.events.values()].map(({ topic, offsets }) => [topic, committedTo(offsets)] as const),
+  );
+  const waiting = eventBlocks
+    .filter(({ sums }) => sums[`${destination} waiting`] || sums[`${destination} redriven`])
+    .map((block) => ({ ...block, to: Math.min(block.to, surely.get(block.topic)?.get(block.partition) ?? 0) }))
+    .filter(({ from, to }) => from < to);
+  const open = new Map<string, OpenDelivery>();
+  for (const some of portions(waiting)) {
+    const atMost = mostStanding + mostNamed - open.size;
+    if (atMost <= 0) break;
+    const found = await openDeliveries(ports.query, joined(some), { destination, tenant: scope.tenant, atMost });
+    // One that was planned in two blocks is found in both.
+    for (const one of found) open.set(one.deliveryId, one);
+  }
+  return [...open.values()].sort(
+    (a, b) => a.since.getTime() - b.since.getTime() || compare(a.deliveryId, b.deliveryId),
+  );
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
 /** Who redrives says so after the copy is written, by a clock that is not ours. */
 const redriveSlackMs = 60_000;
 
@@ -92,11 +115,13 @@ async function provePlans(
   blocks: readonly Block[],
 ): Promise<void> {
   const doubtful = blocks.filter((block) => work.blocks.isNew(block));
-  if (doubtful.length === 0) return;
-  const unplanned = await settledButNeverPlanned(work.ports.query, topic, joined(doubtful), {
-    tenant: work.scope.tenant,
-    atMost: mostNamed,
-  });
+  const unplanned: UnplannedDelivery[] = [];
+  for (const some of portions(doubtful)) {
+    const atMost = mostNamed - unplanned.length;
+    if (atMost === 0) break;
+    const { tenant } = work.scope;
+    unplanned.push(...(await settledButNeverPlanned(work.ports.query, topic, joined(some), { tenant, atMost })));
+  }
   for (const { deliveryId, partition, offset } of unplanned) {
     work.findings.add(destination, `delivery ${deliveryId} was settled and no router planned it`);
     work.blocks.refuse({ topic, partition, block: Math.floor(offset / blockSize) });

@@ -21,16 +21,33 @@ export interface TopicBounds extends PartitionBounds {
 
 const mostRanges = 200;
 
-const boundColumns = (bounds: readonly PartitionBounds[]): unknown[] => [
+const topicBoundColumns = (bounds: readonly TopicBounds[]): unknown[] => [
+  bounds.map((bound) => bound.topic),
   bounds.map((bound) => bound.partition),
   bounds.map((bound) => bound.from),
   bounds.map((bound) => bound.to),
 ];
 
-const topicBoundColumns = (bounds: readonly TopicBounds[]): unknown[] => [
-  bounds.map((bound) => bound.topic),
-  ...boundColumns(bounds),
-];
+/**
+ * A condition of its own for each span, whose values go to the end of `values`. Joined with a list of spans, PostgreSQL cannot tell how few
+ * rows they are, and reads the whole ledger.
+ */
+export function within(
+  bounds: ReadonlyArray<PartitionBounds & { readonly topic?: string }>,
+  columns: { readonly topic?: string; readonly partition: string; readonly offset: string },
+  values: unknown[],
+): string {
+  const value = (one: unknown) => `$${values.push(one)}`;
+  const spans = bounds.map(({ topic, partition, from, to }) => {
+    const ofTopic = columns.topic ? `${columns.topic} = ${value(topic)} AND ` : '';
+    const { partition: p, offset: o } = columns;
+    return `(${ofTopic}${p} = ${value(partition)} AND ${o} >= ${value(from)} AND ${o} < ${value(to)})`;
+  });
+  return spans.length === 0 ? 'false' : `(${spans.join(' OR ')})`;
+}
+
+const ofOrigin = { partition: 'r.origin_partition', offset: 'r.origin_offset' };
+const ofAudit = { partition: 'audit_partition', offset: 'audit_offset' };
 
 export interface About {
   readonly topic: string;
@@ -114,17 +131,31 @@ export async function outcomeBlocks(
   bounds: readonly PartitionBounds[],
   tenant: string | undefined,
 ): Promise<BlockCount[]> {
+  const values: unknown[] = [topic, action, tenant ?? null];
   const rows = await query<CountRow>(
     `SELECT $1 AS topic, partition, block::text, outcome AS what, count(*)::text AS count FROM (
        SELECT DISTINCT ON (r.origin_partition, r.origin_offset)
          r.origin_partition AS partition, r.origin_offset / ${blockSize} AS block, r.outcome
        FROM ledger.audit_record r
-       JOIN unnest($3::int[], $4::bigint[], $5::bigint[]) AS b (p, lo, hi)
-         ON r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
-       WHERE r.origin_topic = $1 AND r.action = $2 AND ($6::text IS NULL OR r.tenant = $6)
+       WHERE r.origin_topic = $1 AND r.action = $2 AND ($3::text IS NULL OR r.tenant = $3) AND ${within(bounds, ofOrigin, values)}
        ORDER BY r.origin_partition, r.origin_offset, r.occurred_at DESC, r.audit_id
      ) AS latest GROUP BY partition, block, outcome`,
-    [topic, action, ...boundColumns(bounds), tenant ?? null],
+    values,
+  );
+  return countsOf(rows);
+}
+
+/** Only how many rows there are, retired ones too: the index tells. */
+export async function auditRows(
+  query: Query,
+  topic: string,
+  bounds: readonly PartitionBounds[],
+): Promise<BlockCount[]> {
+  const values: unknown[] = [topic];
+  const rows = await query<CountRow>(
+    `SELECT $1 AS topic, audit_partition AS partition, (audit_offset / ${blockSize})::text AS block, 'rows' AS what, count(*)::text AS count
+     FROM ledger.leaf WHERE ${within(bounds, ofAudit, values)} GROUP BY 2, 3`,
+    values,
   );
   return countsOf(rows);
 }
@@ -135,13 +166,12 @@ export async function auditBlocks(
   topic: string,
   bounds: readonly PartitionBounds[],
 ): Promise<BlockCount[]> {
+  const values: unknown[] = [topic];
   const rows = await query<CountRow & { readonly offsets: string }>(
-    `SELECT $1 AS topic, r.audit_partition AS partition, (r.audit_offset / ${blockSize})::text AS block, 'rows' AS what,
-            count(*)::text AS count, count(DISTINCT r.audit_offset)::text AS offsets
-     FROM ledger.leaf r JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
-       ON r.audit_partition = b.p AND r.audit_offset >= b.lo AND r.audit_offset < b.hi
-     GROUP BY 2, 3`,
-    [topic, ...boundColumns(bounds)],
+    `SELECT $1 AS topic, audit_partition AS partition, (audit_offset / ${blockSize})::text AS block, 'rows' AS what,
+            count(*)::text AS count, count(DISTINCT audit_offset)::text AS offsets
+     FROM ledger.leaf WHERE ${within(bounds, ofAudit, values)} GROUP BY 2, 3`,
+    values,
   );
   return rows.flatMap((row) => countsOf([row, { ...row, what: 'offsets', count: row.offsets }]));
 }
@@ -161,23 +191,22 @@ export async function eventsNeverRouted(
   bounds: readonly PartitionBounds[],
   atMost: number,
 ): Promise<NamedEvent[]> {
+  const values: unknown[] = [rawTopic, atMost];
   const rows = await query<{ source: string; event_id: string; tenant: string; partition: number; origin: string }>(
     `WITH made AS (
        SELECT DISTINCT r.event_source AS source, ids.id AS event_id, r.tenant, r.origin_partition AS partition, r.origin_offset::text AS origin
        FROM ledger.audit_record r
-       JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
-         ON r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
        CROSS JOIN LATERAL (
          SELECT jsonb_array_elements_text((r.details ->> 'eventIds')::jsonb) AS id WHERE r.events > 1
          UNION ALL SELECT r.event_id WHERE r.events = 1
        ) AS ids
-       WHERE r.origin_topic = $1 AND r.action = 'accepted' AND r.outcome = 'normalized'
+       WHERE r.origin_topic = $1 AND r.action = 'accepted' AND r.outcome = 'normalized' AND ${within(bounds, ofOrigin, values)}
      )
      SELECT * FROM made WHERE NOT EXISTS (
        SELECT 1 FROM ledger.audit_record p
        WHERE p.event_id = made.event_id AND p.event_source = made.source AND p.action = 'planned')
-     ORDER BY source, event_id LIMIT $5`,
-    [rawTopic, ...boundColumns(bounds), atMost],
+     ORDER BY source, event_id LIMIT $2`,
+    values,
   );
   return rows.map(({ source, event_id, tenant, partition, origin }) => ({
     eventSource: source,
@@ -188,34 +217,51 @@ export async function eventsNeverRouted(
   }));
 }
 
-const lastPlans = `
+/** `$1` is the tenant, or null. */
+const lastPlans = (bounds: readonly TopicBounds[], values: unknown[]): string => `
   planned AS (
     SELECT DISTINCT ON (d ->> 'deliveryId')
       d ->> 'deliveryId' AS delivery_id, d ->> 'destination' AS destination, d ->> 'connectionId' AS connection_id,
       r.tenant, r.event_id, r.occurred_at AS planned_at, r.origin_topic, r.origin_partition, r.origin_offset
-    FROM ledger.audit_record r
-    JOIN unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS b (t, p, lo, hi)
-      ON r.origin_topic = b.t AND r.origin_partition = b.p AND r.origin_offset >= b.lo AND r.origin_offset < b.hi
-    CROSS JOIN LATERAL jsonb_array_elements(r.deliveries) AS d
-    WHERE r.action = 'planned' AND ($5::text IS NULL OR r.tenant = $5)
+    FROM ledger.audit_record r CROSS JOIN LATERAL jsonb_array_elements(r.deliveries) AS d
+    WHERE r.action = 'planned' AND ($1::text IS NULL OR r.tenant = $1)
+      AND ${within(bounds, { topic: 'r.origin_topic', ...ofOrigin }, values)}
     ORDER BY d ->> 'deliveryId', r.origin_topic DESC, r.origin_partition DESC, r.origin_offset DESC
   )`;
 
+/**
+ * All that is told of an event lies together, so one look-up for each event finds what would take one for each delivery. In the list of
+ * columns, because there PostgreSQL hashes: it expects few rows here, and would join one by one.
+ */
+const toldOfEvents = `
+  told AS MATERIALIZED (
+    SELECT r.event_id, r.delivery_id, r.action, r.origin_topic, r.origin_partition, r.origin_offset
+    FROM (SELECT DISTINCT event_id FROM planned) AS e JOIN ledger.audit_record r ON r.event_id = e.event_id
+    WHERE r.action = 'planned' OR (r.action = 'settled' AND r.outcome = 'delivered')
+  ), marked AS MATERIALIZED (
+    SELECT planned.*,
+      delivery_id IN (SELECT delivery_id FROM told WHERE action = 'settled') AS is_delivered,
+      event_id IN (SELECT event_id FROM told WHERE action = 'planned' GROUP BY event_id
+        HAVING count(DISTINCT (origin_topic, origin_partition, origin_offset)) > 1) AS was_planned_again
+    FROM planned
+  )`;
+
+/** An operator's act may name the delivery alone, so what was not delivered is looked up by that as well. */
 const standings = `
   acts AS (
     SELECT r.delivery_id, r.action, r.outcome, r.occurred_at,
            row_number() OVER (PARTITION BY r.delivery_id ORDER BY r.occurred_at DESC, (r.action = 'settled') DESC) AS recency,
            bool_or(r.outcome = 'delivered') OVER (PARTITION BY r.delivery_id) AS was_delivered
     FROM ledger.audit_record r
-    WHERE r.delivery_id IN (SELECT delivery_id FROM planned) AND r.action IN ('settled', 'redriven', 'discarded')
+    WHERE r.delivery_id IN (SELECT delivery_id FROM marked WHERE NOT is_delivered) AND r.action IN ('settled', 'redriven', 'discarded')
   ), standing AS (
-    SELECT planned.*, acts.occurred_at AS acted_at, CASE
-      WHEN acts.was_delivered THEN 'delivered'
+    SELECT marked.*, acts.occurred_at AS acted_at, CASE
+      WHEN marked.is_delivered OR acts.was_delivered THEN 'delivered'
       WHEN acts.action = 'redriven' THEN 'redriven'
       WHEN acts.action = 'discarded' OR acts.outcome = 'discarded' THEN 'discarded'
       WHEN acts.outcome = 'dead' THEN 'dead'
       ELSE 'waiting' END AS state
-    FROM planned LEFT JOIN acts ON acts.delivery_id = planned.delivery_id AND acts.recency = 1
+    FROM marked LEFT JOIN acts ON acts.delivery_id = marked.delivery_id AND acts.recency = 1
   )`;
 
 /**
@@ -228,19 +274,20 @@ export async function deliveryBlocks(
   all: readonly TopicBounds[],
   tenant: string | undefined,
 ): Promise<BlockCount[]> {
+  const values: unknown[] = [tenant ?? null, ...topicBoundColumns(all)];
   const rows = await query<CountRow>(
-    `WITH ${lastPlans}, ${standings}
+    `WITH ${lastPlans(bounds, values)}, ${toldOfEvents}, ${standings}
      SELECT origin_topic AS topic, origin_partition AS partition, (origin_offset / ${blockSize})::text AS block,
             destination || ' ' || state AS what, count(*)::text AS count
-     FROM standing s WHERE NOT EXISTS (
+     FROM standing s WHERE NOT was_planned_again OR NOT EXISTS (
        SELECT 1 FROM ledger.audit_record later
-       JOIN unnest($6::text[], $7::int[], $8::bigint[], $9::bigint[]) AS b (t, p, lo, hi)
+       JOIN unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) AS b (t, p, lo, hi)
          ON later.origin_topic = b.t AND later.origin_partition = b.p AND later.origin_offset >= b.lo AND later.origin_offset < b.hi
        WHERE later.event_id = s.event_id AND later.action = 'planned'
          AND (later.origin_topic, later.origin_partition, later.origin_offset) > (s.origin_topic, s.origin_partition, s.origin_offset)
          AND later.deliveries @> jsonb_build_array(jsonb_build_object('deliveryId', s.delivery_id)))
      GROUP BY 1, 2, 3, 4`,
-    [...topicBoundColumns(bounds), tenant ?? null, ...topicBoundColumns(all)],
+    values,
   );
   return countsOf(rows);
 }
@@ -260,6 +307,7 @@ export async function openDeliveries(
   bounds: readonly TopicBounds[],
   { destination, tenant, atMost }: { destination: string; tenant: string | undefined; atMost: number },
 ): Promise<OpenDelivery[]> {
+  const values: unknown[] = [tenant ?? null, destination, atMost];
   const rows = await query<{
     delivery_id: string;
     connection_id: string;
@@ -268,10 +316,10 @@ export async function openDeliveries(
     state: 'waiting' | 'redriven';
     since: Date;
   }>(
-    `WITH ${lastPlans}, ${standings}
+    `WITH ${lastPlans(bounds, values)}, ${toldOfEvents}, ${standings}
      SELECT delivery_id, connection_id, event_id, tenant, state, coalesce(acted_at, planned_at) AS since FROM standing
-     WHERE destination = $6 AND state IN ('waiting', 'redriven') ORDER BY since, delivery_id LIMIT $7`,
-    [...topicBoundColumns(bounds), tenant ?? null, destination, atMost],
+     WHERE destination = $2 AND state IN ('waiting', 'redriven') ORDER BY since, delivery_id LIMIT $3`,
+    values,
   );
   return rows.map((row) => ({
     deliveryId: row.delivery_id,
@@ -296,17 +344,17 @@ export async function settledButNeverPlanned(
   bounds: readonly PartitionBounds[],
   { tenant, atMost }: { tenant: string | undefined; atMost: number },
 ): Promise<UnplannedDelivery[]> {
+  const values: unknown[] = [topic, atMost, tenant ?? null];
   const rows = await query<{ delivery_id: string; partition: number; origin: string }>(
     `SELECT DISTINCT ON (s.delivery_id) s.delivery_id, s.origin_partition AS partition, s.origin_offset::text AS origin
      FROM ledger.audit_record s
-     JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS b (p, lo, hi)
-       ON s.origin_partition = b.p AND s.origin_offset >= b.lo AND s.origin_offset < b.hi
-     WHERE s.origin_topic = $1 AND s.action = 'settled' AND ($6::text IS NULL OR s.tenant = $6) AND NOT EXISTS (
+     WHERE s.origin_topic = $1 AND s.action = 'settled' AND ($3::text IS NULL OR s.tenant = $3)
+       AND ${within(bounds, { partition: 's.origin_partition', offset: 's.origin_offset' }, values)} AND NOT EXISTS (
        SELECT 1 FROM ledger.audit_record p
        WHERE p.event_id = s.event_id AND p.event_source = s.event_source AND p.action = 'planned'
          AND p.deliveries @> jsonb_build_array(jsonb_build_object('deliveryId', s.delivery_id)))
-     ORDER BY s.delivery_id LIMIT $5`,
-    [topic, ...boundColumns(bounds), atMost, tenant ?? null],
+     ORDER BY s.delivery_id LIMIT $2`,
+    values,
   );
   return rows.map((row) => ({ deliveryId: row.delivery_id, partition: row.partition, offset: Number(row.origin) }));
 }

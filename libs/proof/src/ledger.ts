@@ -1,7 +1,13 @@
 import { topics } from '@tributary/contracts';
 import { joined } from './block.js';
 import { named } from './coverage.js';
-import { auditBlocks, auditOffsetsWithoutRow, ledgerPositions, type PartitionBounds } from './ledger-queries.js';
+import {
+  auditBlocks,
+  auditOffsetsWithoutRow,
+  auditRows,
+  ledgerPositions,
+  type PartitionBounds,
+} from './ledger-queries.js';
 import type { LedgerSums } from './report.js';
 import type { Work } from './work.js';
 
@@ -20,6 +26,8 @@ export async function proveLedger({ ports, blocks, findings }: Work): Promise<Le
     taken.set(partition, to);
     waiting += Math.max(0, high - to);
   }
+  // A row that was taken out of a block that is kept would be noticed by nobody before the next full proof.
+  await blocks.recount(name, 'rows', (spans) => auditRows(ports.query, name, spans));
   const summed = await blocks.of(name, all, (spans) => auditBlocks(ports.query, name, spans));
   const partial = summed.filter(({ from, to, sums }) => (sums.offsets ?? 0) < to - from);
   for (const block of partial) blocks.refuse(block);

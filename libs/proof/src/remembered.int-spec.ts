@@ -134,6 +134,20 @@ describe('a proof that goes on from an earlier one', () => {
     expect((await proofNow(world)).sources).toMatchObject([{ dead: 3 }]);
   });
 
+  it('names a row that was taken out of a finished block', async () => {
+    const [, step] = steps[0] as (typeof steps)[number];
+    // So that the rows fill a block of the audit topic, and it is kept.
+    await tell(Array.from({ length: blockSize }, (_, n) => accepted(n, 'filtered')));
+    await tell(step.tells);
+    const world = worldAfter(step, 'use');
+    expect((await proofNow(world)).closes).toBe(true);
+    await changeRows('DELETE FROM ledger.audit_record WHERE audit_offset = 77');
+    const { closes, findings } = await proofNow(world);
+    expect(closes).toBe(false);
+    expect(findings).toMatchObject([{ where: 'ledger', what: expect.stringMatching(/offset 77: the row is missing/) }]);
+    expect((await proofNow(world)).closes).toBe(false);
+  });
+
   it('remembers nothing that does not close', async () => {
     const [, step] = steps[0] as (typeof steps)[number];
     await tell(step.tells.slice(1));

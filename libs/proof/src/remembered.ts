@@ -1,5 +1,5 @@
-import { type Block, blockName, blockSize, blocksIn, joined } from './block.js';
-import type { BlockCount, PartitionBounds, TopicBounds } from './ledger-queries.js';
+import { type Block, blockName, blockSize, blocksIn, joined, portions } from './block.js';
+import { type BlockCount, type PartitionBounds, type TopicBounds, within } from './ledger-queries.js';
 import type { Query } from './ports.js';
 
 type Positions = Readonly<Record<string, number>>;
@@ -9,6 +9,9 @@ interface Mark {
   readonly version: number;
   readonly positions: Positions;
 }
+
+/** Of what an index alone tells. */
+const recountedAtOnce = 192;
 
 const nothing: Mark = { version: 0, positions: {} };
 
@@ -26,7 +29,7 @@ export class BlockSums {
     private readonly positions: Positions,
     private readonly known: ReadonlyMap<string, Block>,
     /** Blocks that are kept and must not be used. */
-    private readonly stale: ReadonlySet<string>,
+    private readonly stale: Set<string>,
   ) {}
 
   /** Remembers nothing, and is not remembered. */
@@ -54,14 +57,26 @@ export class BlockSums {
   ): Promise<Block[]> {
     const wanted = bounds.flatMap((bound) => blocksIn(topic, bound));
     const missing = wanted.filter((one) => !this.usable(one));
-    if (missing.length > 0) {
-      const sums = sumsByBlock(await compute(joined(missing)));
-      for (const one of missing) {
+    for (const some of portions(missing)) {
+      const sums = sumsByBlock(await compute(joined(some)));
+      for (const one of some) {
         const name = blockName(one);
         this.computed.set(name, { ...one, sums: sums.get(name) ?? {} });
       }
     }
     return wanted.map((one) => this.usable(one) ?? (this.computed.get(blockName(one)) as Block));
+  }
+
+  /** Blocks that are kept, and of which there is another number than was summed up, are read again. `count` is asked in portions. */
+  async recount(topic: string, what: string, count: (spans: readonly TopicBounds[]) => Promise<readonly BlockCount[]>) {
+    const kept = [...this.known.values()].filter((one) => one.topic === topic && !this.stale.has(blockName(one)));
+    for (const some of portions(kept, recountedAtOnce)) {
+      const counts = sumsByBlock(await count(joined(some)));
+      for (const block of some) {
+        const name = blockName(block);
+        if (counts.get(name)?.[what] !== block.sums[what]) this.stale.add(name);
+      }
+    }
   }
 
   /** Whether this block was computed by this proof, and not remembered. */
@@ -159,12 +174,13 @@ async function touched(query: Query, before: Positions, now: Positions): Promise
     .map(([partition, to]) => ({ partition: Number(partition), from: before[partition] ?? 0, to }))
     .filter(({ from, to }) => from < to);
   if (spans.length === 0) return new Set();
+  const values: unknown[] = [];
+  const isNew = within(spans, { partition: 'r.audit_partition', offset: 'r.audit_offset' }, values);
   // What became of a delivery counts where it was planned; a second plan takes the delivery away from the first.
   const rows = await query<{ topic: string; partition: number; block: string }>(
     `WITH news AS (
        SELECT r.action, r.event_id, r.delivery_id, r.origin_topic, r.origin_partition, r.origin_offset FROM ledger.audit_record r
-       JOIN unnest($1::int[], $2::bigint[], $3::bigint[]) AS b (p, lo, hi)
-         ON r.audit_partition = b.p AND r.audit_offset >= b.lo AND r.audit_offset < b.hi
+       WHERE ${isNew}
      ), events AS (
        SELECT event_id FROM news
        WHERE event_id IS NOT NULL AND action IN ('planned', 'settled', 'redriven', 'discarded')
@@ -179,7 +195,7 @@ async function touched(query: Query, before: Positions, now: Positions): Promise
        FROM events JOIN ledger.audit_record p ON p.event_id = events.event_id AND p.action = 'planned'
      )
      SELECT DISTINCT origin_topic AS topic, origin_partition AS partition, (origin_offset / ${blockSize})::text AS block FROM places`,
-    [spans.map(({ partition }) => partition), spans.map(({ from }) => from), spans.map(({ to }) => to)],
+    values,
   );
   return new Set(rows.map(({ topic, partition, block }) => blockName({ topic, partition, block: Number(block) })));
 }

@@ -1,5 +1,5 @@
-import { type Block, blockSize, joined } from './block.js';
-import { boundsOf, type Coverage, committedBounds, coverage } from './coverage.js';
+import { type Block, blockSize, joined, portions } from './block.js';
+import { boundsOf, type Coverage, committedTo, coverage } from './coverage.js';
 import { deliveryBlocks, eventsNeverRouted, type NamedEvent, type TopicBounds } from './ledger-queries.js';
 import type { ChainPositions } from './ports.js';
 import type { DomainSums, SourceSums } from './report.js';
@@ -44,15 +44,19 @@ async function proveHandOver(
 ): Promise<void> {
   const { ports, scope, standing } = work;
   const doubtful = blocks.filter((block) => work.blocks.isNew(block));
-  const committed = new Map(committedBounds(chain.offsets).map(({ partition, to }) => [partition, to]));
+  const committed = committedTo(chain.offsets);
   // What was not committed when the positions were read may have become an event after them.
-  const surely = joined(doubtful)
-    .map((span) => ({ ...span, to: Math.min(span.to, committed.get(span.partition) ?? 0) }))
+  const surely = doubtful
+    .map((block) => ({ ...block, to: Math.min(block.to, committed.get(block.partition) ?? 0) }))
     .filter(({ from, to }) => from < to);
   const waiting = [...events.values()].flatMap(({ topic }) => standing.of(topic));
   const known = new Set(waiting.map(({ eventSource, eventId }) => `${eventSource} ${eventId}`));
   const atMost = waiting.length + mostNamed;
-  const unrouted = surely.length > 0 ? await eventsNeverRouted(ports.query, chain.topic, surely, atMost) : [];
+  const unrouted: NamedEvent[] = [];
+  for (const some of portions(surely)) {
+    if (unrouted.length >= atMost) break;
+    unrouted.push(...(await eventsNeverRouted(ports.query, chain.topic, joined(some), atMost - unrouted.length)));
+  }
   const open = new Set(unrouted.map(({ partition, offset }) => `${partition} ${Math.floor(offset / blockSize)}`));
   for (const block of doubtful) {
     const isChecked = block.to <= (committed.get(block.partition) ?? 0) && unrouted.length < atMost;

@@ -47,7 +47,7 @@ export class SecuredCluster {
   static async make(folder: string): Promise<SecuredCluster> {
     await mkdir(folder, { recursive: true });
     const authority = await Authority.make(folder);
-    const names = [...servicePlans().map(({ name }) => name), 'intruder'];
+    const names = [...servicePlans().map(({ name }) => name), 'operator', 'intruder'];
     const users = Object.fromEntries(names.map((name) => [name, randomBytes(12).toString('hex')]));
     const serverPemFile = await authority.issueBoth('broker');
     return new SecuredCluster(folder, authority, { serverPemFile, caFile: authority.caFile, users });
@@ -250,7 +250,7 @@ const operations = { Read: 3, Write: 4, Create: 5, Describe: 8, DescribeConfigs:
 
 /** The rights that the chart gives, and no other. */
 async function grantAll({ kafka }: LocalStack): Promise<void> {
-  const { services } = await readChartFacts({ root: repositoryRoot(), built: join(repositoryRoot(), 'dist') });
+  const { services, users } = await readChartFacts({ root: repositoryRoot(), built: join(repositoryRoot(), 'dist') });
   const admin = new kafkajs.Kafka({
     clientId: 'rights',
     brokers: kafka.brokers,
@@ -259,7 +259,10 @@ async function grantAll({ kafka }: LocalStack): Promise<void> {
   await admin.connect();
   try {
     await admin.createAcls({
-      acl: Object.entries(services).flatMap(([name, { acls }]) => acls.flatMap((acl) => entriesOf(name, acl))),
+      acl: [
+        ...Object.entries(services).flatMap(([name, { acls }]) => acls.flatMap((acl) => entriesOf(name, acl))),
+        ...users.operator.flatMap((acl) => entriesOf('operator', acl)),
+      ],
     });
   } finally {
     await admin.disconnect();

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Checkpoint as CheckpointRecord } from '@tributary/contracts';
 import { topics } from '@tributary/contracts';
 import { operatedRecord } from '@tributary/domain';
@@ -7,6 +8,7 @@ import {
   exportFolder,
   type Finding,
   generateKey,
+  joinNotes,
   parseVerifyingKey,
   splitNotes,
   type Verification,
@@ -47,7 +49,10 @@ export function addAuditCommands(program: Command): void {
     .command('verify [folder]')
     .description('hold an export, or the database, against the public keys; exits 1 and names what is wrong')
     .requiredOption('--public-key <file...>', 'public keys of the ledger, also former ones; one a line')
-    .option('--checkpoints <file>', 'checkpoints that were kept elsewhere')
+    .option(
+      '--checkpoints <path...>',
+      'checkpoints that were kept elsewhere: files, or folders with .note files in them',
+    )
     .option('--database', 'the live ledger and the published checkpoints instead of an export')
     .option('--json', 'print the whole report as JSON')
     .action(verifyCommandOf(program));
@@ -113,7 +118,7 @@ async function exportCommand(session: Session, options: ExportOptions): Promise<
 
 interface VerifyOptions {
   readonly publicKey: readonly string[];
-  readonly checkpoints?: string;
+  readonly checkpoints?: readonly string[];
   readonly database?: boolean;
   readonly json?: boolean;
 }
@@ -131,7 +136,7 @@ async function verifyFolderCommand(folder: string | undefined, options: VerifyOp
   const verification = await verifyExport({
     files: exportFolder(folder),
     keys: keysIn(options.publicKey),
-    ...(options.checkpoints && { checkpoints: textIn(options.checkpoints) }),
+    checkpoints: joinNotes(keptNotes(options.checkpoints)),
     onProgress: progress('checked'),
   });
   print(options.json ? JSON.stringify(verification, null, 2) : renderVerification(verification));
@@ -148,10 +153,7 @@ async function verifyDatabaseCommand(
     rows: new LedgerRows(session.database),
     trees: new LedgerTrees(session.database),
     retired: new RetiredRows(session.database),
-    notes: [
-      ...(await publishedNotes(session)),
-      ...(options.checkpoints ? splitNotes(textIn(options.checkpoints)) : []),
-    ],
+    notes: [...(await publishedNotes(session)), ...keptNotes(options.checkpoints)],
     keys: keysIn(options.publicKey),
     onProgress: progress('checked'),
   });
@@ -174,6 +176,20 @@ async function publishedNotes(session: Session): Promise<string[]> {
     notes.push((await codec.decode<CheckpointRecord>(value, 'tributary.audit.Checkpoint')).value.note);
   }
   return notes;
+}
+
+/** A folder is a bucket that was copied: each checkpoint a file, in folders by tree. */
+function keptNotes(paths: readonly string[] = []): string[] {
+  return paths.flatMap((path) => {
+    if (!isFolder(path)) return splitNotes(textIn(path));
+    const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.note'));
+    if (files.length === 0) throw new CommandFailure(`${path} has no checkpoint: no file in it ends with .note`);
+    return files.sort().map((name) => textIn(join(path, name)));
+  });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function keysIn(files: readonly string[]): VerifyingKey[] {

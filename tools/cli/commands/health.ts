@@ -1,7 +1,8 @@
-import { platformSettings, readSettings } from '@tributary/config';
+import { topics } from '@tributary/contracts';
 import { consumerGroups } from '@tributary/operations';
 import type { Command } from 'commander';
 import { acting, print } from '../run.js';
+import { everyAddressOf } from '../service-addresses.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
 import { stateOf } from './lanes.js';
@@ -17,10 +18,10 @@ export function addHealthCommand(program: Command): void {
 async function healthCommand(session: Session, options: { service?: string[] }): Promise<void> {
   const checks: Array<readonly [string, Promise<string>]> = [
     ['kafka', kafka(session)],
-    ['schema registry', reachable(`${readSettings(platformSettings).registryUrl.replace(/\/$/, '')}/subjects`)],
+    ['schema registry', registry(session)],
     ['database', database(session)],
     ...consumerGroups().map((group) => [`group ${group}`, groupState(session, group)] as const),
-    ...(options.service ?? []).map((url) => [url, service(url)] as const),
+    ...(await everyAddressOf(options.service ?? [])).map((url) => [url, service(url)] as const),
   ];
   const rows = await Promise.all(
     checks.map(async ([name, check]) => {
@@ -38,6 +39,15 @@ async function healthCommand(session: Session, options: { service?: string[] }):
 async function kafka(session: Session): Promise<string> {
   const { cluster, brokers } = await session.admin.cluster();
   return `${brokers} brokers, cluster ${cluster}`;
+}
+
+/** By a question that services ask too, with their login and authority: that it answers anybody says little. */
+async function registry(session: Session): Promise<string> {
+  const steps = await session.schemas.plan([topics.audit]);
+  const missing = steps.filter(({ isRegistered }) => !isRegistered);
+  if (missing.length > 0)
+    throw new Error(`answers, and has no schema ${missing[0]?.subject}: \`tributary schemas register\``);
+  return 'answers, and knows our schemas';
 }
 
 async function database(session: Session): Promise<string> {

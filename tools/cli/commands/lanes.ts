@@ -1,6 +1,7 @@
 import type { LiveState } from '@tributary/runtime';
 import type { Command } from 'commander';
 import { CommandFailure, print, reporting } from '../run.js';
+import { everyAddressOf } from '../service-addresses.js';
 import { renderTable } from '../table.js';
 
 interface LanesOptions {
@@ -38,7 +39,7 @@ async function lanesCommand({ service, limit, json }: LanesOptions): Promise<voi
     throw new CommandFailure(`--limit is ${limit}; it must be a whole number from 1 to 1000`);
   }
   const states = await Promise.all(
-    service.map(async (url) => ({ service: url, ...(await stateOf(url, Number(limit))) })),
+    (await everyAddressOf(service)).map(async (url) => ({ service: url, ...(await stateOf(url, Number(limit))) })),
   );
   if (json) return print(JSON.stringify(states, null, 2));
   for (const state of states) print(renderState(state));

@@ -103,6 +103,13 @@ const times: readonly Panel[] = [
     ],
   },
   {
+    title: 'Lag in records',
+    description:
+      'What the group has not committed. In the retry topic: what is parked, and what is finished behind it.',
+    unit: 'short',
+    queries: [{ expr: over('max', ['group', 'topic'], metric('lag.records', group)), legend: '{{topic}}' }],
+  },
+  {
     title: 'Later than due (p99)',
     description: 'How much later than due a record was attempted that had to wait: for a retry, or at a gate.',
     unit: 's',

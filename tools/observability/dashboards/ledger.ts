@@ -61,6 +61,14 @@ export const ledgerDashboard: DashboardSpec = {
             },
           ],
         },
+        {
+          title: 'Lag in records',
+          description: 'Audit records that are not committed as rows.',
+          unit: 'short',
+          queries: [
+            { expr: over('max', ['topic'], metric('lag.records', { group: '="audit-logger"' })), legend: '{{topic}}' },
+          ],
+        },
       ],
     },
     {

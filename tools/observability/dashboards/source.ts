@@ -90,6 +90,17 @@ export const sourceDashboard: DashboardSpec = {
             },
           ],
         },
+        {
+          title: 'Lag in records of the normalizer',
+          description: 'Raw records that the normalizer has not committed.',
+          unit: 'short',
+          queries: [
+            {
+              expr: over('max', ['topic'], metric('lag.records', { topic: '=~"raw[.]($source)[.]v1"' })),
+              legend: '{{topic}}',
+            },
+          ],
+        },
       ],
     },
   ],

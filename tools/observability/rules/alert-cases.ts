@@ -172,6 +172,9 @@ const planned = (destination: string) => of('deliveries.planned', { destination 
 const inTime = (destination: string, le = '60', outcome = 'delivered') =>
   buckets('delivery.duration', { destination: `="${destination}"`, outcome: `="${outcome}"`, le: `="${le}"` });
 
+const burnLabels = (labels: Readonly<Record<string, string>>) =>
+  ['1h', '6h', '1d', '3d'].map((window) => ({ ...labels, window, ...(window.endsWith('h') ? page : ticket) }));
+
 const burning: readonly AlertCase[] = [
   {
     alert: 'DeliveryErrorBudgetBurn',
@@ -183,11 +186,7 @@ const burning: readonly AlertCase[] = [
       [inTime('slack'), '0+100x4500'],
     ],
     atMinute: 4_400,
-    fires: ['1h', '6h', '1d', '3d'].map((window) => ({
-      destination: 'http',
-      window,
-      severity: window.endsWith('h') ? 'page' : 'ticket',
-    })),
+    fires: burnLabels({ destination: 'http' }),
   },
   {
     alert: 'DeliveryErrorBudgetBurn',
@@ -214,6 +213,35 @@ const burning: readonly AlertCase[] = [
       { ...ticket, destination: 'http', window: '1d' },
       { ...ticket, destination: 'http', window: '3d' },
     ],
+  },
+  {
+    alert: 'DeliveryErrorBudgetBurn',
+    name: 'at night, one of three deliveries does not come through: nobody is woken',
+    series: [
+      [planned('http'), '0x9 1x9 2x9 3x60'],
+      [inTime('http'), '0x9 1x9 2x80'],
+    ],
+    atMinute: 35,
+    fires: [],
+  },
+  {
+    alert: 'DeliveryErrorBudgetBurn',
+    name: 'just below the floor, and above it, at two destinations that take nothing for a quarter of an hour',
+    series: [
+      [planned('http'), '0x9 0+0.6x15 9x60'],
+      [inTime('http'), '0x90'],
+      [planned('slack'), '0x9 0+0.8x15 12x60'],
+      [inTime('slack'), '0x90'],
+    ],
+    atMinute: 26,
+    fires: burnLabels({ destination: 'slack' }),
+  },
+  {
+    alert: 'DeliveryErrorBudgetBurn',
+    name: 'a destination that has never taken anything',
+    series: [[planned('http'), '0+20x60']],
+    atMinute: 40,
+    fires: burnLabels({ destination: 'http' }),
   },
   {
     alert: 'DeliveryErrorBudgetBurn',
@@ -245,7 +273,24 @@ const burning: readonly AlertCase[] = [
       [requests('gusto', '503'), '0+5x400'],
     ],
     atMinute: 390,
-    fires: ['1h', '6h', '1d', '3d'].map((window) => ({ window, severity: window.endsWith('h') ? 'page' : 'ticket' })),
+    fires: burnLabels({}),
+  },
+  {
+    alert: 'AcceptanceErrorBudgetBurn',
+    name: 'at night, one of three requests ends in 503: nobody is woken',
+    series: [
+      [requests('gusto', '200'), '0x9 1x9 2x60'],
+      [requests('gusto', '503'), '0x9 1x60'],
+    ],
+    atMinute: 13,
+    fires: [],
+  },
+  {
+    alert: 'AcceptanceErrorBudgetBurn',
+    name: 'a dozen of a dozen end in 503',
+    series: [[requests('gusto', '503'), '0x9 0+3x4 12x60']],
+    atMinute: 17,
+    fires: burnLabels({}),
   },
   {
     alert: 'AcceptanceErrorBudgetBurn',

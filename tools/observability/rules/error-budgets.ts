@@ -49,16 +49,28 @@ const burns: readonly Burn[] = [
   { factor: 1, short: named('6h'), long: named('3d'), severity: 'ticket', spent: '10 %' },
 ];
 
+/**
+ * So many must have gone wrong within the long window, whatever share that is. At night one of three is a third, and nobody is woken for one: it is
+ * seen by the alerts on what waits, stands still or died, and on any 5xx. A floor under what went wrong, not under the traffic: an outage of a
+ * destination that gets twenty events an hour is one.
+ */
+export const leastWrong = 10;
+
 interface Objective {
   readonly alert: string;
-  /** With the window's name appended. */
+  /** What it is about: `destination:deliveries_late`. */
   readonly record: string;
   readonly by: readonly string[];
+  /** Share that went wrong within a range. */
   readonly ratio: (range: string, times: RuleTimes) => string;
+  /** How many went wrong within a range. */
+  readonly wrong: (range: string, times: RuleTimes) => string;
   readonly objective: number;
   readonly summary: string;
   readonly description: string;
 }
+
+type PerRange = 'rate' | 'increase';
 
 /**
  * Planned against delivered in time, not attempts against failures: while a breaker is open there are hardly any attempts, and an
@@ -66,25 +78,31 @@ interface Objective {
  */
 const inTime = { outcome: '="delivered"', le: '=~"60([.]0)?"' };
 /** What was planned less than a minute ago may still come in time: a burst is not late because it has just begun. */
-const lateShare = (range: string, times: RuleTimes) => {
+const planned = (how: PerRange, range: string, times: RuleTimes) => {
   const minuteAgo = textOf(Math.max(shortestLag, times.seconds(minutes(1))));
-  const planned = over('sum', ['destination'], `rate(${metric('deliveries.planned')}[${range}] offset ${minuteAgo})`);
-  return `clamp_min(1 - ${over('sum', ['destination'], rate(buckets('delivery.duration', inTime), range))} / ${planned}, 0)`;
+  return over('sum', ['destination'], `${how}(${metric('deliveries.planned')}[${range}] offset ${minuteAgo})`);
 };
+/** A destination that has never taken anything has no such series: 0 then, not unknown. */
+const delivered = (how: PerRange, range: string, times: RuleTimes) =>
+  `(${over('sum', ['destination'], `${how}(${buckets('delivery.duration', inTime)}[${range}])`)} or 0 * ${planned(how, range, times)})`;
 /** In seconds. The bucket of a minute cannot be shortened for a trial, and neither can what a delivery takes. */
 const shortestLag = 5;
 // Being asked to wait is no failure, and no success either.
 const attempts = (outcome: string, range: string) =>
   over('sum', ['destination'], rate(metric('delivery.attempts', { outcome }), range));
-const requests = (matchers: Readonly<Record<string, string>>, range: string) =>
-  over('sum', [], rate(metric('ingress.requests', matchers), range));
+const requests = (how: PerRange, matchers: Readonly<Record<string, string>>, range: string) =>
+  over('sum', [], `${how}(${metric('ingress.requests', matchers)}[${range}])`);
+/** Nothing may be exported with 5xx yet: then it is 0, not unknown. */
+const failed = (how: PerRange, range: string) => `(${requests(how, { status: '=~"5.."' }, range)} or vector(0))`;
 
 const kept: readonly Objective[] = [
   {
     alert: 'DeliveryErrorBudgetBurn',
-    record: 'destination:deliveries_late:ratio_rate',
+    record: 'destination:deliveries_late',
     by: ['destination'],
-    ratio: lateShare,
+    ratio: (range, times) => `clamp_min(1 - ${delivered('rate', range, times)} / ${planned('rate', range, times)}, 0)`,
+    wrong: (range, times) =>
+      `clamp_min(${planned('increase', range, times)} - ${delivered('increase', range, times)}, 0)`,
     objective: objectives.delivery,
     summary:
       '{{ $value | humanizePercentage }} of the deliveries to {{ $labels.destination }} do not arrive within a minute',
@@ -93,10 +111,10 @@ const kept: readonly Objective[] = [
   },
   {
     alert: 'AcceptanceErrorBudgetBurn',
-    record: 'ingress:request_errors:ratio_rate',
+    record: 'ingress:request_errors',
     by: [],
-    // Nothing may be exported with 5xx yet: then it is 0, not unknown.
-    ratio: (range) => `(${requests({ status: '=~"5.."' }, range)} or vector(0)) / ${requests({}, range)}`,
+    ratio: (range) => `${failed('rate', range)} / ${requests('rate', {}, range)}`,
+    wrong: (range) => failed('increase', range),
     objective: objectives.acceptance,
     summary: 'ingress answers {{ $value | humanizePercentage }} of requests with 5xx',
     description:
@@ -120,11 +138,16 @@ const attemptErrors = (times: RuleTimes): RecordingRule => {
   };
 };
 
-const recordings = ({ record, ratio }: Objective, times: RuleTimes): RecordingRule[] =>
-  Object.entries(windows).map(([name, seconds]) => ({
-    record: `${record}${name}`,
+const recordings = ({ record, ratio, wrong }: Objective, times: RuleTimes): RecordingRule[] => [
+  ...Object.entries(windows).map(([name, seconds]) => ({
+    record: `${record}:ratio_rate${name}`,
     expr: ratio(times.range(seconds), times),
-  }));
+  })),
+  ...burns.map(({ long: { name, seconds } }) => ({
+    record: `${record}:increase${name}`,
+    expr: wrong(times.range(seconds), times),
+  })),
+];
 
 const alerts = ({ alert, record, by, objective, summary, description }: Objective): AlertRule[] =>
   burns.map(({ factor, short, long, severity, spent }) => {
@@ -132,7 +155,7 @@ const alerts = ({ alert, record, by, objective, summary, description }: Objectiv
     const both = by.length > 0 ? `and on (${by.join(', ')})` : 'and';
     return {
       alert,
-      expr: `${record}${long.name} > ${limit} ${both} ${record}${short.name} > ${limit}`,
+      expr: `${record}:ratio_rate${long.name} > ${limit} ${both} ${record}:ratio_rate${short.name} > ${limit} ${both} ${record}:increase${long.name} >= ${leastWrong}`,
       severity,
       summary,
       description: `${description} At this rate over ${long.name}, ${spent} of the 30-day error budget (objective ${objective * 100} %) is gone.`,

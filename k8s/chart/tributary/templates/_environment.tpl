@@ -121,6 +121,28 @@ the group of the pod.
 {{- end }}
 {{- end }}
 
+{{/*
+What the command line needs to reach Kafka and the registry, as Jobs and operators run it. The login of the registry is where services have theirs.
+Arguments: root, and name of the identity at Kafka.
+*/}}
+{{- define "tributary.commandLineEnvironment" -}}
+{{ include "tributary.kafkaEnvironment" . }}
+{{- range $variable := list "SCHEMA_REGISTRY_USERNAME" "SCHEMA_REGISTRY_CA_FILE" }}
+{{- with index $.root.Values.settings $variable }}
+{{ include "tributary.variable" (dict "name" $variable "value" .) }}
+{{- end }}
+{{- end }}
+{{- with .root.Values.secrets.other }}
+{{ include "tributary.secretVariable" (dict "name" "SCHEMA_REGISTRY_PASSWORD" "secret" . "key" "SCHEMA_REGISTRY_PASSWORD" "optional" true) }}
+{{- end }}
+{{- end }}
+
+{{- define "tributary.databaseEnvironment" -}}
+{{- $secret := .root.Values.secrets.database -}}
+{{ include "tributary.secretVariable" (dict "name" "DATABASE_URL" "secret" $secret "key" "DATABASE_URL") }}
+{{ include "tributary.secretVariable" (dict "name" "KEYS_DATABASE_URL" "secret" $secret "key" "KEYS_DATABASE_URL" "optional" true) }}
+{{- end }}
+
 {{/* Seconds: what stops first, what is in flight, closing connections, and room. */}}
 {{- define "tributary.graceSeconds" -}}
 {{- $shutdownMs := int (index .given "SHUTDOWN_MS" | default .stop.shutdownMs) -}}

@@ -43,6 +43,9 @@ spec:
         {{- with .volumes }}
         {{- . | nindent 8 }}
         {{- end }}
+        {{- with .root.Values.defaults.volumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
 {{- end }}
 
 {{- define "tributary.jobContainer" -}}
@@ -56,5 +59,8 @@ volumeMounts:
   - { name: tmp, mountPath: /tmp }
   {{- with .mounts }}
   {{- . | nindent 2 }}
+  {{- end }}
+  {{- with .root.Values.defaults.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}

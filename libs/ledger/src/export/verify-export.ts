@@ -3,7 +3,7 @@ import { type Checkpoint, openCheckpoint, originOf, splitNotes } from '../checkp
 import type { VerifyingKey } from '../checkpoint/keys.js';
 import { FrontierBroken } from '../merkle/frontier.js';
 import { type Finding, Findings } from '../verify/finding.js';
-import { checkRange } from '../verify/range-check.js';
+import { RangeCheck } from '../verify/range-check.js';
 import { type ExportFiles, linesOf } from './export-files.js';
 import { type ExportedRange, type ExportFile, type ExportManifest, manifestName, readManifest } from './manifest.js';
 
@@ -127,14 +127,15 @@ class ExportVerifier {
         if (leaves.count !== to - from)
           throw new Error(`it holds ${leaves.count} hashes for the ${to - from} offsets of its range`);
         const retired = await this.retiredIn(manifest, range, checked);
-        const claim = { ...range, isWhole, checkpoint, retired };
         const file = manifest.files.find(({ name }) => name === rowsFile);
         if (!file) throw new Error(`${rowsFile} is not in the list of files`);
         checked.add(rowsFile);
         const texts = this.counted(linesOf(this.hashed(file)));
         const others = heads.filter(({ note }) => note !== range.checkpoint);
-        const result = await checkRange(claim, { leafAt: (i) => leaves.at(i), rows: texts }, others, this.findings);
-        return result.rows;
+        const check = new RangeCheck({ ...range, isWhole, checkpoint }, others, this.findings);
+        // In one piece: its rows may stand in another order than their hashes.
+        await check.take({ from, to, retired, leafAt: (i) => leaves.at(i), rows: texts });
+        return check.finish().rows;
       } finally {
         leaves.close();
       }

@@ -42,6 +42,11 @@ export class Findings {
     if (this.kept.length < this.most) this.kept.push(finding);
   }
 
+  addAll(others: Findings): void {
+    for (const finding of others.all) this.add(finding);
+    this.count += others.more;
+  }
+
   get all(): readonly Finding[] {
     return this.kept;
   }

@@ -1,8 +1,9 @@
 import type { Checkpoint, TreeName } from '../checkpoint/checkpoint.js';
 import { Frontier } from '../merkle/frontier.js';
 import { subtreesOf } from '../merkle/stored-tree.js';
+import type { LedgerRow } from '../row.js';
 import { Findings, offsetsText } from './finding.js';
-import { type LeafAt, RowCheck } from './row-check.js';
+import { isSet, type RangePiece, RowCheck } from './row-check.js';
 
 /** Rows of one partition that somebody claims to be those of the signed tree. */
 export interface RangeClaim {
@@ -16,16 +17,13 @@ export interface RangeClaim {
   readonly right: readonly Buffer[];
   /** False where a query chose some of the rows in the range. */
   readonly isWhole: boolean;
-  /** Which of its rows were taken out on purpose, see `RowRange`. Their hashes are there all the same. */
-  readonly retired?: Uint8Array | undefined;
   readonly checkpoint: Checkpoint | undefined;
 }
 
-export interface RangeSource {
-  /** The hash of the n-th row from `from` on; there is one for every offset of the range. */
-  readonly leafAt: LeafAt;
-  /** Texts of the rows in the order in which they are kept. */
-  readonly rows: AsyncIterable<string>;
+/** Some rows of the range, behind those that were checked before. */
+export interface CheckedPiece extends RangePiece {
+  /** In the order in which they are kept: as texts, or as they came from the database. */
+  readonly rows: AsyncIterable<string | LedgerRow> | Iterable<LedgerRow>;
 }
 
 export interface RangeResult {
@@ -35,40 +33,93 @@ export interface RangeResult {
   readonly checkpoints: number;
 }
 
-/** Holds a range against its checkpoint and against every other checkpoint of its tree that speaks about it. */
-export async function checkRange(
-  claim: RangeClaim,
-  source: RangeSource,
-  known: readonly Checkpoint[],
-  findings: Findings,
-): Promise<RangeResult> {
-  const heads = headsOf(claim, known);
-  const leaves = new HeadCheck(claim, heads);
-  for (let i = 0; i < claim.to - claim.from; i++) leaves.append(source.leafAt(i));
-  leaves.finish();
+/**
+ * Holds a range against its checkpoint and against every other checkpoint of its tree that speaks about it. The range comes in pieces, one
+ * behind the other: what is kept between them does not grow with their number.
+ */
+export class RangeCheck {
+  private readonly own = new Findings();
+  private readonly heads: readonly Checkpoint[];
+  /** The tree that the hashes make. */
+  private readonly leaves: HeadCheck;
+  /** The tree that the rows make, from the first one on that is not what its hash stands for. */
+  private byRows: HeadCheck | undefined;
+  private readonly rows: RowCheck;
 
-  const own = new Findings();
-  const rows = new RowCheck({ ...claim, partition: claim.tree.partition }, source.leafAt, own);
-  // The rows themselves may be right where the file of their hashes is not.
-  const byRows = leaves.wrong.length > 0 && claim.isWhole ? new HeadCheck(claim, heads) : undefined;
-  for await (const text of source.rows) {
-    const hash = rows.take(text);
-    if (hash && byRows && byRows.size < claim.to - claim.tree.firstOffset) byRows.append(hash);
+  constructor(
+    private readonly claim: RangeClaim,
+    known: readonly Checkpoint[],
+    private readonly findings: Findings,
+  ) {
+    this.heads = headsOf(claim, known);
+    this.leaves = new HeadCheck(claim, this.heads);
+    this.rows = new RowCheck({ ...claim, partition: claim.tree.partition }, this.own);
   }
-  rows.finish();
-  byRows?.finish();
 
-  if (byRows && byRows.wrong.length === 0) {
-    findings.add({
-      flaw: 'file',
-      partition: claim.tree.partition,
-      what: 'the rows are right, the file of their hashes is not: take the hashes from the rows',
-    });
-    return { rows: claim.to - claim.from, checkpoints: heads.length - 1 };
+  async take(piece: CheckedPiece): Promise<void> {
+    const { from, to, leafAt } = piece;
+    const before = this.leaves.clone();
+    for (let i = 0; i < to - from; i++) this.leaves.append(leafAt(i));
+    this.rows.begin(piece);
+    const steps = new Steps(piece);
+    for await (const row of piece.rows) {
+      const hash = typeof row === 'string' ? this.rows.take(row) : this.rows.takeRow(row);
+      if (!hash || !this.claim.isWhole) continue;
+      if (!this.byRows && !steps.next(hash)) this.byRows = steps.replay(before);
+      this.byRows?.append(hash);
+    }
+    if (this.claim.isWhole && !this.byRows && !steps.areAll()) this.byRows = steps.replay(before);
+    this.rows.end();
   }
-  for (const finding of own.all) findings.add(finding);
-  tellWrongHeads(claim, leaves, own, findings);
-  return { rows: leaves.wrong.length === 0 ? rows.rows : 0, checkpoints: Math.max(0, heads.length - 1) };
+
+  finish(): RangeResult {
+    const { claim, heads, leaves, own, findings } = this;
+    this.rows.finish();
+    leaves.finish();
+    this.byRows?.finish();
+    // The rows themselves may be right where the hashes that are kept of them are not.
+    if (leaves.wrong && this.byRows && !this.byRows.wrong) {
+      findings.add({
+        flaw: 'file',
+        partition: claim.tree.partition,
+        what: 'the rows are right, the file of their hashes is not: take the hashes from the rows',
+      });
+      return { rows: claim.to - claim.from, checkpoints: heads.length - 1 };
+    }
+    findings.addAll(own);
+    tellWrongHeads(claim, leaves, own, findings);
+    return { rows: leaves.wrong ? 0 : this.rows.rows, checkpoints: Math.max(0, heads.length - 1) };
+  }
+}
+
+/** How far the rows of a piece are, one after the other, what its hashes stand for: so far both make the same tree. */
+class Steps {
+  private done = 0;
+
+  constructor(private readonly piece: RangePiece) {
+    this.skipRetired();
+  }
+
+  next(hash: Buffer): boolean {
+    if (this.areAll() || !hash.equals(this.piece.leafAt(this.done))) return false;
+    this.done += 1;
+    this.skipRetired();
+    return true;
+  }
+
+  areAll(): boolean {
+    return this.done === this.piece.to - this.piece.from;
+  }
+
+  replay(before: HeadCheck): HeadCheck {
+    for (let i = 0; i < this.done; i++) before.append(this.piece.leafAt(i));
+    return before;
+  }
+
+  /** They have a hash and no row. */
+  private skipRetired(): void {
+    while (!this.areAll() && isSet(this.piece.retired, this.done)) this.done += 1;
+  }
 }
 
 /** Checkpoints of this tree whose root the range can tell: their last leaf lies in it, or they are the claim's own. */
@@ -79,24 +130,31 @@ function headsOf({ tree, from, to, checkpoint }: RangeClaim, known: readonly Che
 
 /** Grows a tree and compares its root with every checkpoint on the way. */
 class HeadCheck {
-  readonly wrong: Checkpoint[] = [];
-  readonly right: Checkpoint[] = [];
+  /** The first that the tree does not lead to, and the last before it that it does. */
+  wrong: Checkpoint | undefined;
+  right: Checkpoint | undefined;
   private readonly frontier: Frontier;
-  private next = 0;
+  private next: number;
 
   constructor(
     private readonly claim: RangeClaim,
     private readonly heads: readonly Checkpoint[],
+    from?: HeadCheck,
   ) {
-    this.frontier = Frontier.of(claim.from - claim.tree.firstOffset, claim.left);
+    this.wrong = from?.wrong;
+    this.right = from?.right;
+    this.next = from?.next ?? 0;
+    this.frontier = from?.frontier.clone() ?? Frontier.of(claim.from - claim.tree.firstOffset, claim.left);
     this.compare();
   }
 
-  get size(): number {
-    return this.frontier.size;
+  clone(): HeadCheck {
+    return new HeadCheck(this.claim, this.heads, this);
   }
 
+  /** Rows beyond the range, of which there should be none, make no other tree. */
   append(leaf: Buffer): void {
+    if (this.frontier.size >= this.claim.to - this.claim.tree.firstOffset) return;
     this.frontier.append(leaf);
     this.compare();
   }
@@ -113,23 +171,23 @@ class HeadCheck {
       }
     }
     // Those it never came to cannot be right: there were too few rows for them.
-    for (; this.next < this.heads.length; this.next++) this.wrong.push(this.heads[this.next] as Checkpoint);
+    this.wrong ??= this.heads[this.next];
   }
 
   private compare(): void {
     for (let head = this.heads[this.next]; head?.size === this.frontier.size; head = this.heads[++this.next]) {
-      (head.root.equals(this.frontier.root()) ? this.right : this.wrong).push(head);
+      if (!head.root.equals(this.frontier.root())) this.wrong ??= head;
+      else if (!this.wrong || this.wrong.size === head.size) this.right = head;
     }
   }
 }
 
 /** Where neither a row nor its hash tells which row was changed, the checkpoints around it tell where it is. */
 function tellWrongHeads(claim: RangeClaim, leaves: HeadCheck, own: Findings, findings: Findings): void {
-  const [wrong] = leaves.wrong;
+  const { wrong, right } = leaves;
   if (!wrong) return;
   const { tree, from, to } = claim;
-  const lastRight = leaves.right.filter(({ size }) => size <= wrong.size).at(-1);
-  const first = Math.max(from, tree.firstOffset + (lastRight?.size ?? 0));
+  const first = Math.max(from, tree.firstOffset + (right?.size ?? 0));
   const last = Math.min(to, tree.firstOffset + wrong.size) - 1;
   const isNamed = own.all.some(
     (one) => one.first !== undefined && one.first <= last && (one.last ?? one.first) >= first,

@@ -43,7 +43,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   published = [];
-  await database.query(
+  await tamper(
+    database,
     'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node, ledger.retirement, ledger.retired_row, ledger.retention, ledger.legal_hold',
   );
 });

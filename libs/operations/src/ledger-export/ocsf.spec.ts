@@ -28,7 +28,7 @@ const aRow = (over: LedgerRow): LedgerRow => ({
 const stages = ['ingress', 'normalizer', 'router', 'connector', 'audit-logger', 'operator'];
 const actions = [
   ...['accepted', 'rejected', 'planned', 'attempted', 'settled', 'unreadable', 'redriven', 'discarded', 'applied'],
-  ...['removed', 'suspended', 'resumed', 'offsets-accepted', 'exported', 'something-of-tomorrow'],
+  ...['removed', 'suspended', 'resumed', 'offsets-accepted', 'exported', 'read', 'held', 'something-of-tomorrow'],
 ];
 const every = stages.flatMap((stage) =>
   actions.flatMap((action) => [
@@ -52,7 +52,12 @@ describe('an OCSF event', () => {
     const integers = ['activity_id', 'category_uid', 'class_uid', 'type_uid', 'severity_id', 'status_id', 'time'];
     for (const name of integers) expect([name, Number.isSafeInteger(event[name])]).toEqual([name, true]);
     expect(event.type_uid).toBe(Number(event.class_uid) * 100 + Number(event.activity_id));
-    expect([1, 2, 3, 4, 99]).toContain(event.activity_id);
+    const names = new Map([1, 2, 3, 4].map((id, i) => [id, ['Create', 'Read', 'Update', 'Delete'][i]])).set(
+      99,
+      over.action,
+    );
+    expect(names.get(Number(event.activity_id))).toBe(event.activity_name);
+    expect(event.unmapped).toMatchObject({ action: over.action });
     expect(event.metadata).toMatchObject({
       version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
       product: { name: 'Tributary' },

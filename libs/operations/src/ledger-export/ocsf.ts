@@ -14,14 +14,20 @@ const classes = {
   apiActivity: { class_uid: 6003, class_name: 'API Activity', category_uid: 6, category_name: 'Application Activity' },
 } as const;
 
-/** 1 create, 2 read, 3 update, 4 delete; 99 is none of them and says so in `activity_name`. */
+/** Both classes have these four; 99 is none of them, and has our own name of it. */
+const activityNames: Readonly<Record<number, string>> = { 1: 'Create', 2: 'Read', 3: 'Update', 4: 'Delete' };
 const other = 99;
 const activities: Readonly<Record<string, number>> = {
   accepted: 1,
   planned: 1,
+  read: 2,
+  exported: 2,
   applied: 3,
   suspended: 3,
   resumed: 3,
+  held: 3,
+  released: 3,
+  'retention-set': 3,
   'offsets-accepted': 3,
   removed: 4,
   discarded: 4,
@@ -43,7 +49,7 @@ export function ocsfEvent(row: LedgerRow): Readonly<Record<string, unknown>> {
   return {
     ...kind,
     activity_id: activity,
-    activity_name: action,
+    activity_name: activityNames[activity] ?? action,
     type_uid: kind.class_uid * 100 + activity,
     ...(isFailure ? medium : informational),
     status_id: isFailure ? 2 : 1,
@@ -56,6 +62,7 @@ export function ocsfEvent(row: LedgerRow): Readonly<Record<string, unknown>> {
     ...(kind === classes.entityManagement ? { entity: entityOf(row) } : apiOf(row, action)),
     raw_data_hash: { algorithm_id: 3, algorithm: 'SHA-256', value: leafHash(row).toString('hex') },
     unmapped: present({
+      action,
       on_behalf_of: row.on_behalf_of,
       delivery_id: row.delivery_id,
       subscription_id: row.subscription_id,

@@ -1,11 +1,12 @@
 import {
+  type CheckedPiece,
   type Checkpoint,
-  checkRange,
   type Finding,
   Findings,
+  type LedgerRow,
   NoteRefused,
   openCheckpoint,
-  rowText,
+  RangeCheck,
   type TreeName,
   type VerifyingKey,
 } from '@tributary/ledger';
@@ -13,8 +14,8 @@ import type { LedgerRows, LedgerTrees, RetiredRows, TreeExtent } from '@tributar
 
 export interface DatabaseVerifyPorts {
   readonly rows: Pick<LedgerRows, 'read'>;
-  readonly trees: Pick<LedgerTrees, 'all' | 'leafHashes'>;
-  readonly retired: Pick<RetiredRows, 'acts' | 'seal' | 'factOf' | 'bitsOf'>;
+  readonly trees: Pick<LedgerTrees, 'all'>;
+  readonly retired: Pick<RetiredRows, 'acts' | 'seal' | 'factOf' | 'leavesOf'>;
   /** Published checkpoint notes, in the order of their topic, and those that were kept elsewhere. */
   readonly notes: readonly string[];
   readonly keys: readonly VerifyingKey[];
@@ -38,10 +39,10 @@ export interface DatabaseVerification {
 }
 
 const hashBytes = 32;
-const leavesAtOnce = 10_000;
-const progressEvery = 10_000;
+/** Rows that are in memory at once, twice. One question to the database brings so many. */
+const rowsAtOnce = 2_000;
 
-/** Holds the rows of the database against what was published about them: 32 bytes a row of the largest tree are in memory. */
+/** Holds the rows of the database against what was published about them. Memory does not grow with the ledger. */
 export async function verifyDatabase(ports: DatabaseVerifyPorts): Promise<DatabaseVerification> {
   const findings = new Findings();
   const heads = openAll(ports, findings);
@@ -75,7 +76,8 @@ async function verifyRetirements({ retired }: DatabaseVerifyPorts, findings: Fin
 }
 
 function openAll({ notes, keys }: DatabaseVerifyPorts, findings: Findings): Checkpoint[] {
-  return notes.flatMap((note) => {
+  // The same note may come from the topic and from a bucket.
+  return [...new Set(notes)].flatMap((note) => {
     try {
       return [openCheckpoint(note, keys)];
     } catch (error) {
@@ -110,43 +112,64 @@ async function verifyTree(
     findings.add({ flaw: 'unsigned', partition, what: `nobody has signed the rows of partition ${partition}` });
   // As far as was signed, however short the tree says it is.
   const to = firstOffset + Math.max(size, newest?.size ?? 0);
-  const leaves = await leavesOf(ports, partition, firstOffset, to);
-  const retired = await ports.retired.bitsOf(partition, firstOffset, to);
   const tree: TreeName = newest?.tree ?? { log: 'unsigned', partition, firstOffset };
-  const result = await checkRange(
-    { tree, from: firstOffset, to, left: Buffer.alloc(0), right: [], isWhole: true, checkpoint: newest, retired },
-    {
-      leafAt: (i) => leaves.subarray(i * hashBytes, (i + 1) * hashBytes),
-      rows: texts(ports, partition, firstOffset, to),
-    },
+  const check = new RangeCheck(
+    { tree, from: firstOffset, to, left: Buffer.alloc(0), right: [], isWhole: true, checkpoint: newest },
     own.filter((one) => one !== newest),
     findings,
   );
+  for await (const piece of piecesOf(ports, partition, firstOffset, to)) {
+    await check.take(piece);
+    ports.onProgress?.(piece.to - firstOffset);
+  }
+  const result = check.finish();
   const signedAt = newest ? new Date(newest.signedAtMs).toISOString() : null;
   return { partition, from: firstOffset, to, rows: result.rows, checkpoints: own.length, signedAt };
 }
 
-/** The stored hashes by their offsets; nothing but zeros where a row is missing, which is the hash of no row. */
-async function leavesOf({ trees }: DatabaseVerifyPorts, partition: number, from: number, to: number): Promise<Buffer> {
-  const leaves = Buffer.alloc((to - from) * hashBytes);
-  for (let at = from; at < to; at += leavesAtOnce) {
-    for (const { offset, hash } of await trees.leafHashes(partition, at, Math.min(to, at + leavesAtOnce))) {
-      hash.copy(leaves, (offset - from) * hashBytes, 0, hashBytes);
-    }
-  }
-  return leaves;
-}
-
-async function* texts(
+/** While one piece is checked, the database reads the next. */
+async function* piecesOf(
   ports: DatabaseVerifyPorts,
   partition: number,
   from: number,
   to: number,
-): AsyncGenerator<string, void> {
-  let rows = 0;
-  for await (const { row } of ports.rows.read({ partition, from, to })) {
-    rows += 1;
-    if (rows % progressEvery === 0) ports.onProgress?.(rows);
-    yield rowText(row);
+): AsyncGenerator<CheckedPiece, void> {
+  const read = (at: number): Promise<CheckedPiece> | undefined => {
+    if (at >= to) return undefined;
+    const piece = pieceOf(ports, partition, at, Math.min(to, at + rowsAtOnce));
+    // Whoever awaits it hears of its failure; nobody does where the check of the piece before fails first.
+    piece.catch(() => undefined);
+    return piece;
+  };
+  for (let next = read(from); next; ) {
+    const piece = await next;
+    next = read(piece.to);
+    yield piece;
   }
+}
+
+async function pieceOf(
+  { rows, retired }: DatabaseVerifyPorts,
+  partition: number,
+  from: number,
+  to: number,
+): Promise<CheckedPiece> {
+  // Zeros where a row is missing, which is the hash of no row.
+  const leaves = Buffer.alloc((to - from) * hashBytes);
+  const bits = new Uint8Array(Math.ceil((to - from) / 8));
+  const found: LedgerRow[] = [];
+  const there = new Set<number>();
+  for await (const { row, leafHash } of rows.read({ partition, from, to })) {
+    const index = (row.audit_offset as number) - from;
+    found.push(row);
+    there.add(index);
+    leafHash.copy(leaves, index * hashBytes, 0, hashBytes);
+  }
+  const gone = there.size < to - from ? await retired.leavesOf(partition, from, to) : [];
+  for (const { offset, hash } of gone) {
+    const index = offset - from;
+    bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
+    if (!there.has(index)) hash.copy(leaves, index * hashBytes, 0, hashBytes);
+  }
+  return { from, to, leafAt: (i) => leaves.subarray(i * hashBytes, (i + 1) * hashBytes), retired: bits, rows: found };
 }

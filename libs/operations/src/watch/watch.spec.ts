@@ -3,6 +3,7 @@ import type { ProofReport } from '@tributary/proof';
 import type { Metrics } from '@tributary/telemetry';
 import { describe, expect, it } from 'vitest';
 import { DeadLetterWatch } from './dead-letter-watch.js';
+import { LagWatch } from './lag-watch.js';
 import { ProofWatch } from './proof-watch.js';
 import { startRounds } from './rounds.js';
 
@@ -126,6 +127,52 @@ describe('the watch over dead letters', () => {
     await watch.round();
     expect(values('dead.letters.oldest.age')).toEqual([[0, { topic: 'a.dlt' }]]);
     expect(world.reads).toHaveLength(2);
+  });
+});
+
+describe('the watch over lag', () => {
+  const admin = {
+    offsets: async (topic: string) =>
+      topic === 'missing'
+        ? undefined
+        : [
+            { partition: 0, low: 0, high: 100 },
+            { partition: 1, low: 40, high: 60 },
+            { partition: 2, low: 0, high: 7 },
+          ],
+    groupOffsets: async () => [
+      { topic: 'a', partition: 0, offset: 90, metadata: '' },
+      { topic: 'a', partition: 1, offset: 10, metadata: '' },
+      { topic: 'a', partition: 2, offset: undefined, metadata: '' },
+      { topic: 'missing', partition: 0, offset: 5, metadata: '' },
+    ],
+  };
+
+  it('counts what is there and not committed, and all of it where nothing was', async () => {
+    const watch = new LagWatch({ groups: [{ group: 'g', topics: ['a', 'missing'] }], admin });
+    const values = scraped(watch);
+    expect(values('lag.records')).toEqual([]);
+    await watch.round();
+    expect(values('lag.records')).toEqual([[10 + 20 + 7, { group: 'g', topic: 'a' }]]);
+  });
+
+  it('keeps what it knew while nobody answers, and is never below 0', async () => {
+    let works = true;
+    const watch = new LagWatch({
+      groups: [{ group: 'g', topics: ['a'] }],
+      admin: {
+        offsets: async () => [{ partition: 0, low: 0, high: 3 }],
+        groupOffsets: async () => {
+          if (!works) throw new Error('Kafka is away');
+          // Committed between the two questions.
+          return [{ topic: 'a', partition: 0, offset: 4, metadata: '' }];
+        },
+      },
+    });
+    await watch.round();
+    works = false;
+    await expect(watch.round()).rejects.toThrow('away');
+    expect(scraped(watch)('lag.records')).toEqual([[0, { group: 'g', topic: 'a' }]]);
   });
 });
 

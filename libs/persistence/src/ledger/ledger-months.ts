@@ -52,6 +52,7 @@ export class LedgerMonths {
       await query(`ALTER TABLE ledger.audit_record DETACH PARTITION ledger.${table}`);
       for (let last: LastRow | undefined = { audit_partition: -1, audit_offset: '-1' }; last; )
         last = await keepHashes(query, table, act, last);
+      await query(`DROP TRIGGER IF EXISTS refuse_truncate ON ledger.${table}`);
       await query(`ALTER TABLE ledger.${table} SET SCHEMA ledger_retired`);
     });
     return `ledger_retired.${table}`;

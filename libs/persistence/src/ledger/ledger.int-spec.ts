@@ -9,6 +9,7 @@ import { RowRefused } from '../database-errors.js';
 import { migrate } from '../migrate.js';
 import { PersonalReader, type SealedRow } from '../personal/personal-reader.js';
 import { oneDataKey } from '../testing/one-data-key.js';
+import { tamper } from '../testing/tamper.js';
 import { Ledger } from './ledger.js';
 import type { LedgerEntry } from './ledger-row.js';
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
   database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
 });
 beforeEach(async () => {
-  await database.query('TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month');
+  await tamper(database, 'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month');
   ledger = new Ledger({ database, dataKeys });
 });
 afterAll(() => database.close());

@@ -62,7 +62,8 @@ export class Ledger {
 
   /** @throws as `write`. */
   async writePrepared(batches: readonly PreparedBatch[]): Promise<void> {
-    const facts = withoutDoubles(batches.flatMap((batch) => batch.facts));
+    const all = batches.flatMap((batch) => batch.facts);
+    const facts = withoutDoubles(all);
     if (facts.length === 0) return;
     try {
       await this.ensureMonths(facts);
@@ -72,8 +73,10 @@ export class Ledger {
         const fresh = await withoutWritten(query, facts, known);
         if (fresh.length === 0) return;
         const repeats = await findRepeats(query, fresh, this.told);
-        for (const [month, ofMonth] of byMonth(fresh))
-          await copyIn(copyRowsOf(month), copyChunks(batches, new Set(ofMonth), repeats));
+        const months = byMonth(fresh);
+        const isAll = fresh === all && months.size === 1;
+        for (const [month, ofMonth] of months)
+          await copyIn(copyRowsOf(month), copyChunks(batches, isAll ? 'all' : new Set(ofMonth), repeats));
         const sums = monthSumsOf(fresh.filter((fact) => !repeats.has(fact)));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
         const next = nextOffsets(fresh, known);

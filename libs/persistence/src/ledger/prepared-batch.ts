@@ -72,17 +72,17 @@ export class PreparedBatch {
   ) {}
 }
 
-/** The COPY of those rows of the batches that are wanted; those among `repeats` are marked as such. */
+/** The COPY of those rows of the batches that are wanted, or of all; those among `repeats` are marked as such. */
 export function copyChunks(
   batches: readonly PreparedBatch[],
-  wanted: ReadonlySet<RowFact>,
+  wanted: ReadonlySet<RowFact> | 'all',
   repeats: ReadonlySet<RowFact>,
 ): Buffer[] {
   const chunks: Buffer[] = [copyStart];
   for (const { bytes, facts } of batches) {
     // Said of each: these bytes may have been in a transaction that failed, in which other rows came before.
     for (const fact of facts) bytes[fact.end - 1] = repeats.has(fact) ? 1 : 0;
-    if (facts.every((fact) => wanted.has(fact))) chunks.push(bytes);
+    if (wanted === 'all') chunks.push(bytes);
     else for (const fact of facts) if (wanted.has(fact)) chunks.push(bytes.subarray(fact.start, fact.end));
   }
   return [...chunks, copyEnd];

@@ -101,6 +101,15 @@ export class RetiredRows {
     return row && { rows: Number(row.rows), digest: row.digest ?? '' };
   }
 
+  /** Hashes of the retired rows with offsets in [from, to), in any order. Meant for a few thousand offsets. */
+  async leavesOf(partition: number, from: number, to: number): Promise<{ offset: number; hash: Buffer }[]> {
+    const rows = await this.database.query<{ audit_offset: string; leaf_hash: Buffer }>(
+      'SELECT audit_offset::text, leaf_hash FROM ledger.retired_row WHERE audit_partition = $1 AND audit_offset >= $2 AND audit_offset < $3',
+      [partition, from, to],
+    );
+    return rows.map((row) => ({ offset: Number(row.audit_offset), hash: row.leaf_hash }));
+  }
+
   /** Which offsets in [from, to) of a partition were retired: one bit for each, lowest bit first. */
   async bitsOf(partition: number, from: number, to: number): Promise<Uint8Array> {
     const bits = new Uint8Array(Math.ceil((to - from) / 8));

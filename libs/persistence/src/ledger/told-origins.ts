@@ -26,10 +26,11 @@ export class ToldOrigins {
 
   /** Those that may have been told before. The positions of their partitions must be held. */
   async doubtful(query: Database['query'], facts: readonly RowFact[]): Promise<RowFact[]> {
-    await this.learn(query, facts);
-    return facts.filter((fact) => {
+    const kinds = facts.map(kindOf);
+    await this.learn(query, facts, kinds);
+    return facts.filter((fact, i) => {
       const known = this.ofPartition(fact.partition);
-      const kind = kindOf(fact);
+      const kind = kinds[i] as string;
       if (fact.originOffset <= (known.get(kind) ?? Number.POSITIVE_INFINITY)) return true;
       known.set(kind, fact.originOffset);
       return false;
@@ -44,10 +45,10 @@ export class ToldOrigins {
     return fresh;
   }
 
-  private async learn(query: Database['query'], facts: readonly RowFact[]): Promise<void> {
+  private async learn(query: Database['query'], facts: readonly RowFact[], kinds: readonly string[]): Promise<void> {
     const unknown = new Map<string, RowFact>();
-    for (const fact of facts) {
-      const kind = kindOf(fact);
+    for (const [i, fact] of facts.entries()) {
+      const kind = kinds[i] as string;
       if (!this.ofPartition(fact.partition).has(kind)) unknown.set(`${fact.partition} ${kind}`, fact);
     }
     if (unknown.size === 0) return;

@@ -6,6 +6,7 @@ export const keyBytes = 32;
 export const secretKey = (bytes: Buffer): KeyObject => createSecretKey(bytes);
 const nonceBytes = 12;
 const tagBytes = 16;
+const nothing = new Uint8Array(0);
 
 // One call for many nonces: a call for each costs as much as the encryption of a short text.
 const nonces = Buffer.alloc(nonceBytes * 512);
@@ -20,14 +21,25 @@ function nextNonce(): Buffer {
   return nonces.subarray(used - nonceBytes, used);
 }
 
-/** Nonce, ciphertext and tag. `context` is not kept: who opens it must know the same. */
-export function sealBytes(key: KeyObject, plain: Buffer | string, context?: Buffer): Buffer {
+/** Nonce, ciphertext and tag. `context` is not kept: who opens it must know the same. @param head stands before them, as it is. */
+export function sealBytes(
+  key: KeyObject,
+  plain: Buffer | string,
+  context?: Buffer,
+  head: Uint8Array = nothing,
+): Buffer {
   const nonce = nextNonce();
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   if (context) cipher.setAAD(context);
-  const sealed = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain);
+  const text = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain);
   cipher.final();
-  return Buffer.concat([nonce, sealed, cipher.getAuthTag()]);
+  const at = head.length + nonceBytes;
+  const sealed = Buffer.allocUnsafe(at + text.length + tagBytes);
+  sealed.set(head);
+  sealed.set(nonce, head.length);
+  sealed.set(text, at);
+  sealed.set(cipher.getAuthTag(), at + text.length);
+  return sealed;
 }
 
 /** @throws Error when it was sealed under another key or for another context, or altered. */

@@ -44,32 +44,41 @@ export interface SplitRecord {
 export function splitRecord(record: AuditRecord): SplitRecord {
   const details = splitDetails(record.details);
   const skipped = splitSkipped(record.skipped);
-  const personal = {
-    ...(record.subject !== null && { subject: record.subject }),
-    ...(record.reason !== null && { reason: record.reason }),
-    ...(record.receipt !== null && { receipt: record.receipt }),
-    ...(skipped.personal && { skipped: skipped.personal }),
-    ...(details.personal && { details: details.personal }),
-  };
-  const isEmpty = Object.keys(personal).length === 0;
-  return { personal: isEmpty ? undefined : personal, skipped: skipped.plain, details: details.plain };
+  const personal: { -readonly [Field in keyof PersonalFields]: PersonalFields[Field] } = {};
+  if (record.subject !== null) personal.subject = record.subject;
+  if (record.reason !== null) personal.reason = record.reason;
+  if (record.receipt !== null) personal.receipt = record.receipt;
+  if (skipped.personal) personal.skipped = skipped.personal;
+  if (details.personal) personal.details = details.personal;
+  return { personal: isEmpty(personal) ? undefined : personal, skipped: skipped.plain, details: details.plain };
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 type Texts = Readonly<Record<string, string>>;
 
 function splitDetails(details: Texts): { plain: Texts; personal?: Texts } {
+  if (isPlain(details)) return { plain: details };
   const entries = Object.entries(details);
-  if (entries.every(([name]) => plainDetails.has(name))) return { plain: details };
   return {
     plain: Object.fromEntries(entries.filter(([name]) => plainDetails.has(name))),
     personal: Object.fromEntries(entries.filter(([name]) => !plainDetails.has(name))),
   };
 }
 
+function isPlain(details: Texts): boolean {
+  for (const name in details) if (!plainDetails.has(name)) return false;
+  return true;
+}
+
 function splitSkipped(skipped: readonly SkippedSubscription[]): {
   plain: readonly SkippedSubscription[];
   personal?: Texts;
 } {
+  if (skipped.length === 0) return { plain: skipped };
   const failed = skipped.filter(({ reason }) => reason.startsWith(filterFailed));
   if (failed.length === 0) return { plain: skipped };
   return {

@@ -11,7 +11,7 @@ export function sealPersonal({ key, generation }: DataKey, fields: PersonalField
   const header = Buffer.alloc(headerBytes);
   header[0] = version;
   header.writeUInt32BE(generation, 1);
-  return Buffer.concat([header, sealBytes(key, JSON.stringify(fields))]);
+  return sealBytes(key, JSON.stringify(fields), undefined, header);
 }
 
 /** Which generation of its data subject's key a ciphertext was made with. @throws Error when it is none of ours. */

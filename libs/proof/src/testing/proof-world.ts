@@ -27,7 +27,7 @@ beforeAll(async () => {
 let next = 0;
 beforeEach(async () => {
   next = 0;
-  await database.query('TRUNCATE ledger.audit_record, ledger.position, ledger.proof_block, ledger.proof_mark');
+  await tamper(database, 'TRUNCATE ledger.audit_record, ledger.position, ledger.proof_block, ledger.proof_mark');
 });
 afterAll(() => database.close());
 

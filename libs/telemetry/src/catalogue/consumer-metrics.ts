@@ -52,6 +52,13 @@ export const consumerMetrics = {
     unit: 's',
     labels: ['group', 'topic', 'partition'],
   },
+  'lag.records': {
+    kind: 'gauge',
+    description:
+      'Records of a topic that a group has not committed, counted by the console from outside, so also while the consumer is gone. What is finished above a record that waits counts until that one is.',
+    unit: '{record}',
+    labels: ['group', 'topic'],
+  },
   'unacknowledged.oldest.age': {
     kind: 'gauge',
     description: 'The largest lag.time of the process: how old the oldest record is that is not settled.',

@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * The months of the ledger are made by whoever writes it, who may not own it. So they are made in the name of the owner, and the writer may
  * add rows to them, if there is one with a role of its own.
  */
-export class ServiceRights1700000000010 implements MigrationInterface {
-  readonly name = 'ServiceRights1700000000010';
+export class ServiceRights1700000000011 implements MigrationInterface {
+  readonly name = 'ServiceRights1700000000011';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(ensureMonth);
@@ -13,7 +13,7 @@ export class ServiceRights1700000000010 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('ALTER FUNCTION ledger.ensure_month(timestamptz) SECURITY INVOKER');
+    await runner.query('ALTER FUNCTION ledger.ensure_month(timestamptz) SECURITY INVOKER RESET search_path');
     await runner.query('GRANT EXECUTE ON FUNCTION ledger.ensure_month(timestamptz) TO PUBLIC');
   }
 }
@@ -32,6 +32,7 @@ const ensureMonth = `CREATE OR REPLACE FUNCTION ledger.ensure_month(moment times
     PERFORM FROM pg_class WHERE relname = child AND relnamespace = 'ledger'::regnamespace;
     IF FOUND THEN RETURN; END IF;
     EXECUTE format('CREATE TABLE ledger.%I PARTITION OF ledger.audit_record FOR VALUES FROM (%L) TO (%L)', child, first_day, next_month);
+    PERFORM ledger.guard_month(child);
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tributary_audit_logger') THEN
       EXECUTE format('GRANT INSERT ON ledger.%I TO tributary_audit_logger', child);
     END IF;
