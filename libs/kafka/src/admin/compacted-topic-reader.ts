@@ -3,7 +3,7 @@ import { followerGroupPrefix } from '@tributary/contracts';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep, systemClock } from '../connection/clock.js';
-import { isCoordinatorMissing } from '../connection/kafka-errors.js';
+import { isPassingCrash } from '../connection/kafka-errors.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import { heartbeatIntervalMs, sessionTimeoutMs } from '../consumer/kafkajs-driver.js';
 
@@ -64,8 +64,9 @@ export class CompactedTopicReader {
     const { topic } = this.options;
     this.consumer.on('consumer.crash', ({ payload: { error, restart } }) => {
       if (restart) return;
-      if (isCoordinatorMissing(error)) this.runAgain().catch((failure: Error) => this.fail(failure));
-      else this.fail(error);
+      if (!isPassingCrash(error)) return this.fail(error);
+      this.options.logger.warn({ ...errorFields(error), topic }, 'compacted-topic.reads-again');
+      this.runAgain().catch((failure: Error) => this.fail(failure));
     });
     // Nothing is ever committed, so a rejoin would begin at the beginning again: go on where we were.
     this.consumer.on('consumer.group_join', () => {

@@ -31,6 +31,18 @@ export function isCoordinatorMissing(error: unknown): boolean {
   return false;
 }
 
+/**
+ * The broker refused the login, or the connection broke during it: kafkajs makes the same error of both, and takes it for final.
+ * Found when brokers were restarted: whoever was about to log in ended.
+ */
+function isLoginFailed(error: unknown): boolean {
+  for (const { name } of chainOf(error)) if (name === 'KafkaJSSASLAuthenticationError') return true;
+  return false;
+}
+
+/** kafkajs ended a consumer for something that passes. */
+export const isPassingCrash = (error: unknown): boolean => isCoordinatorMissing(error) || isLoginFailed(error);
+
 const noRight = (what: string): string =>
   `the broker knows who this is and gives it no right to ${what}: compare KAFKA_USERNAME, or the name in KAFKA_TLS_CERT_FILE, with the rights of this service`;
 

@@ -8,7 +8,7 @@ import {
 } from 'kafkajs';
 import type { KafkaClient } from '../connection/client.js';
 import { type Clock, sleep } from '../connection/clock.js';
-import { isCoordinatorMissing, isUnknownTopic } from '../connection/kafka-errors.js';
+import { isPassingCrash, isUnknownTopic } from '../connection/kafka-errors.js';
 import { defaultFetchSpacing, type FetchSpacing, spaceFetches } from '../connection/kafkajs-fetch-spacing.js';
 import { errorFields, type Logger } from '../connection/logger.js';
 import type {
@@ -253,8 +253,8 @@ export class KafkaJsDriver implements ConsumerDriver {
       this.options.logger.warn(line, 'consumer.restarting');
       return;
     }
-    if (isCoordinatorMissing(error)) {
-      this.options.logger.warn(line, 'consumer.waits-for-coordinator');
+    if (isPassingCrash(error)) {
+      this.options.logger.warn(line, 'consumer.runs-again');
       this.runAgain().catch((failure: Error) => this.listener?.onFatal(failure));
       return;
     }
