@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tamper } from '../../libs/persistence/src/testing/tamper.js';
 import type { Environment } from '../../tools/start/environment.js';
 import { servicePlans } from '../../tools/start/services.js';
 import { cpuMsOf, difference } from '../e2e/cpu.js';
@@ -43,7 +44,7 @@ function perRecord(
 
 /** The rows go, and so does what the group has committed; the keys stay, as they do in a deployment. */
 async function forget({ database, platform }: Environment): Promise<void> {
-  await database.query('TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month');
+  await tamper(database, 'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month');
   await database.query('CHECKPOINT');
   const admin = platform.client.newAdmin();
   await admin.connect();

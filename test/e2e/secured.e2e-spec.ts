@@ -20,6 +20,8 @@ import { patienceMs } from './testing/system.js';
 let cluster: SecuredCluster;
 const laterPasswords: string[] = [];
 let environment: Environment;
+/** Of its 200 webhooks two are forged and one cannot be read. */
+const acceptedOfDemo = 197;
 
 beforeAll(async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tributary-secured-'));
@@ -43,6 +45,8 @@ afterAll(async () => {
 
 const logOf = (name: string): string => readFileSync(join(environment.stack.dataDir, 'logs', `${name}.log`), 'utf8');
 
+const pids = () => [...environment.services.values()].map(({ process }) => process.pid);
+
 /** Another process of the service, which shows another identity. */
 function startAs(name: string, as: string, variables: Readonly<Record<string, string>>): Promise<RunningService> {
   const plan = servicePlans().find((one) => one.name === name) as ServicePlan;
@@ -64,7 +68,7 @@ async function expectRefusal(
   service: string,
   name: string,
   identity: Readonly<Record<string, string>>,
-  reason = /certificate|self-signed|handshake|alert/i,
+  reason = /unable to verify|self-signed certificate|alert (bad|unknown|certificate)|certificate unknown|ECONNRESET|socket disconnected/i,
 ): Promise<void> {
   const refused = await startAs(service, name, identity);
   try {
@@ -90,10 +94,19 @@ async function restartKafka(): Promise<void> {
 }
 let kafkaNow: SupervisedProcess | undefined;
 
+/** Webhooks are refused until ingress is connected again. Without Kafka nothing waits either, so what was taken is counted. */
 async function expectTraffic(): Promise<void> {
   await untilReady([...environment.services.values()], patienceMs);
-  const { proof } = await runDemo(environment, () => undefined);
-  expect({ findings: proof.findings, waiting: waitingIn(proof) }).toEqual({ findings: [], waiting: 0 });
+  const attempt = async () => {
+    const { sent, proof } = await runDemo(environment, () => undefined);
+    const accepted = [...sent.values()].flat().filter(({ status }) => status === 200).length;
+    expect({ accepted, findings: proof.findings, waiting: waitingIn(proof) }).toEqual({
+      accepted: acceptedOfDemo,
+      findings: [],
+      waiting: 0,
+    });
+  };
+  await eventually(attempt, { timeoutMs: 2 * patienceMs, what: 'the demo to go through', intervalMs: 1_000 });
 }
 
 describe('a cluster that asks who one is', () => {
@@ -104,7 +117,7 @@ describe('a cluster that asks who one is', () => {
     for (const name of environment.services.keys())
       expect({ name, log: logOf(name) }).toEqual({
         name,
-        log: expect.not.stringMatching(/AUTHORIZATION|not authorized/i),
+        log: expect.not.stringMatching(/AUTHORIZATION|not authorized|permission denied/i),
       });
   });
 
@@ -127,6 +140,20 @@ describe('a cluster that asks who one is', () => {
       "SELECT application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE NOT ssl AND application_name LIKE 'tributary-%' AND application_name <> 'tributary-start'",
     );
     expect(plain).toEqual([]);
+  });
+
+  it('is used by each service under its own login, which owns nothing', async () => {
+    const logins = await environment.database.query<{ login: string; application: string; owns: boolean }>(
+      `SELECT DISTINCT usename AS login, application_name AS application, EXISTS (SELECT FROM pg_class WHERE relowner = usesysid) AS owns
+       FROM pg_stat_activity WHERE application_name LIKE 'tributary-%' AND application_name <> 'tributary-start' ORDER BY 1, 2`,
+    );
+    expect(logins.map(({ login }) => login)).toEqual(expect.arrayContaining(['audit-logger', 'normalizer']));
+    for (const { login, application, owns } of logins) {
+      expect({ application, owns }).toEqual({
+        application: expect.stringContaining(login.split('-')[0] ?? ''),
+        owns: false,
+      });
+    }
   });
 
   it.each<[string, () => Record<string, string>, RegExp]>([
@@ -155,15 +182,16 @@ describe('a cluster that asks who one is', () => {
     laterPasswords.push(password);
     await cluster.changePassword('normalizer', password);
     await cluster.authority.issue('connector-http');
-    const before = environment.services.get('normalizer')?.process.pid;
-    await restartKafka();
+    for (const name of ['audit-logger', 'normalizer', 'console'])
+      await cluster.changeLogin(name, randomBytes(12).toString('hex'));
+    const before = pids();
+    await Promise.all([restartKafka(), cluster.cutConnections()]);
     await expectTraffic();
-    expect(environment.services.get('normalizer')?.process.pid).toBe(before);
+    expect(pids()).toEqual(before);
   });
 
   it('goes on without a restart when another authority takes over and the former one is dropped', async () => {
-    const processes = () => [...environment.services.values()].map(({ process }) => process.pid);
-    const before = processes();
+    const before = pids();
     const former = await cluster.keepFormer();
     await cluster.authority.replace();
     await restartKafka();
@@ -171,7 +199,7 @@ describe('a cluster that asks who one is', () => {
     await cluster.authority.dropFormer();
     await Promise.all([restartKafka(), cluster.cutConnections()]);
     await expectTraffic();
-    expect(processes()).toEqual(before);
+    expect(pids()).toEqual(before);
     // Who had kept what it read at its start would be where these two are.
     const { KAFKA_TLS: formerCa = '', ...formerCertificate } = former;
     const identity = cluster.identityOf('connector-http');
@@ -213,6 +241,7 @@ function everySecret(): Record<string, string> {
       ([name, password]) => [`password of ${name}`, password] as const,
     ),
     ...laterPasswords.map((password, index) => [`later password ${index}`, password] as const),
+    ...cluster.databasePasswords.map((password, index) => [`password of a login ${index}`, password] as const),
     ['password of the registry', cluster.identityOf('router').SCHEMA_REGISTRY_PASSWORD ?? ''],
   ];
   return Object.fromEntries(

@@ -111,6 +111,10 @@ const secrets = group('Secrets that must exist. The chart never holds one.', {
     'Secret with DATABASE_URL and, where data keys have a server of their own, KEYS_DATABASE_URL.',
     'tributary-database',
   ),
+  databasePrefix: word(
+    "Secret of each service that needs tables: this before its name. `secrets.database` is then the owner's, for the migration, which gives the roles their rights, and the command line. Empty: one login for all.",
+    '',
+  ),
   keys: word(
     'Secret with the files `kek` (key of sealed secrets), `ledger` (keys of the ledger) and `audit` (signs checkpoints). Each service is given those it reads.',
     'tributary-keys',

@@ -10,6 +10,7 @@ import { LedgerTrees1700000000007 } from './migrations/1700000000007-ledger-tree
 import { ProofMemory1700000000008 } from './migrations/1700000000008-proof-memory.js';
 import { LedgerRetention1700000000009 } from './migrations/1700000000009-ledger-retention.js';
 import { LedgerTruncate1700000000010 } from './migrations/1700000000010-ledger-truncate.js';
+import { ServiceRights1700000000011 } from './migrations/1700000000011-service-rights.js';
 
 /** TypeORM's part: migrations. Hot paths use `pg` directly, which writes two to four times as many rows a second. */
 export function createDataSource(url: string): DataSource {
@@ -27,6 +28,7 @@ export function createDataSource(url: string): DataSource {
       ProofMemory1700000000008,
       LedgerRetention1700000000009,
       LedgerTruncate1700000000010,
+      ServiceRights1700000000011,
     ],
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',

@@ -21,3 +21,5 @@ export { nameOf } from './personal/personal-fields.js';
 export * from './personal/personal-reader.js';
 export { subjectIndexOf } from './personal/subject-index.js';
 export * from './personal/subject-records.js';
+export * from './rights/grant-services.js';
+export * from './rights/service-rights.js';

@@ -7,7 +7,14 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Database } from '@tributary/persistence';
+import {
+  Database,
+  defaultKeysUrl,
+  grantServices,
+  roleOf,
+  type ServiceWithTables,
+  servicesWithTables,
+} from '@tributary/persistence';
 import kafkajs from 'kafkajs';
 import type { Acl } from '../../../tools/deployment/acls.js';
 import { readChartFacts } from '../../../tools/deployment/chart-facts.js';
@@ -19,11 +26,17 @@ import { Authority } from './authority.js';
 const byCertificate = 'connector-http';
 const registryLogin = { username: 'tributary', password: randomBytes(12).toString('hex') };
 
+/** One connector for each destination, of one service. */
+const serviceOf = (name: string) => name.replace(/^connector-.*/, 'connector') as ServiceWithTables;
+
+const hasTables = (name: string): boolean => servicesWithTables.includes(serviceOf(name));
+
 /** Identities, rights and secrets as a deployment would give them, each secret in a file of its own. */
 export class SecuredCluster {
   private proxy: Server | undefined;
   private stack: LocalStack | undefined;
   private registryUrl = '';
+  readonly databasePasswords: string[] = [];
 
   private constructor(
     private readonly folder: string,
@@ -46,7 +59,7 @@ export class SecuredCluster {
     await this.encryptPostgres(stack);
     this.registryUrl = await this.guardRegistry(stack.registry.url);
     await grantAll(stack);
-    await writeFile(join(this.folder, 'database-url'), this.databaseUrl(stack));
+    await this.giveLogins(stack);
     await Promise.all(
       Object.entries(this.kafkaSecurity.users).map(([name, password]) => this.writePassword(name, password)),
     );
@@ -62,7 +75,7 @@ export class SecuredCluster {
       SCHEMA_REGISTRY_USERNAME: registryLogin.username,
       SCHEMA_REGISTRY_PASSWORD: registryLogin.password,
       SCHEMA_REGISTRY_CA_FILE: this.authority.caFile,
-      DATABASE_URL: `file:${join(this.folder, 'database-url')}`,
+      ...(hasTables(name) && { DATABASE_URL: `file:${this.databaseUrlFile(name)}` }),
     };
     const { scram = '', mtls = '' } = this.stack?.kafka.secured ?? {};
     if (name === byCertificate) {
@@ -143,11 +156,34 @@ export class SecuredCluster {
     return join(this.folder, `${name}.password`);
   }
 
-  private databaseUrl({ postgres }: LocalStack): string {
-    const url = new URL(postgres.url);
+  private databaseUrlFile(name: string): string {
+    return join(this.folder, `${name}.database-url`);
+  }
+
+  /** For each service one of its own, with the rights of its role and no other. */
+  private async giveLogins(stack: LocalStack): Promise<void> {
+    const { url } = stack.postgres;
+    await grantServices({ databaseUrl: url, keysUrl: defaultKeysUrl(url) });
+    for (const { name } of servicePlans()) {
+      if (!hasTables(name)) continue;
+      const role = roleOf(serviceOf(name));
+      await this.asOwner(stack, (database) => database.query(`CREATE ROLE "${name}" LOGIN IN ROLE ${role}`));
+      await this.changeLogin(name, randomBytes(12).toString('hex'));
+    }
+  }
+
+  /** At PostgreSQL, and in the file that the service reads. */
+  async changeLogin(name: string, password: string): Promise<void> {
+    const { stack } = this;
+    if (!stack) throw new Error('the stack is not there yet');
+    await this.asOwner(stack, (database) => database.query(`ALTER ROLE "${name}" PASSWORD '${password}'`));
+    this.databasePasswords.push(password);
+    const url = new URL(stack.postgres.url);
+    url.username = name;
+    url.password = password;
     url.searchParams.set('sslmode', 'verify-full');
     url.searchParams.set('sslrootcert', this.authority.caFile);
-    return url.href;
+    await writeFile(this.databaseUrlFile(name), `${url.href}\n`, { mode: 0o600 });
   }
 
   /** PostgreSQL writes the files itself, so that they are its own, as it demands. */

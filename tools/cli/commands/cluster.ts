@@ -1,7 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { optionalLedgerKeySettings, readSettings } from '@tributary/config';
 import { encodedTopics } from '@tributary/operations';
-import { defaultKeysUrl, migrate, pendingMigrations, prepareKeyDatabase } from '@tributary/persistence';
+import {
+  defaultKeysUrl,
+  grantServices,
+  migrate,
+  pendingMigrations,
+  prepareKeyDatabase,
+  roleOf,
+  servicesWithTables,
+} from '@tributary/persistence';
 import { allTopics } from '@tributary/registry/topics';
 import type { Command } from 'commander';
 import { acting, CommandFailure, confirm, print } from '../run.js';
@@ -10,6 +18,10 @@ import { renderTable } from '../table.js';
 
 interface YesOption {
   readonly yes?: boolean;
+}
+
+interface DatabaseOptions extends YesOption {
+  readonly grant?: boolean;
 }
 
 interface WaitOptions {
@@ -65,7 +77,13 @@ export function addClusterCommands(program: Command): void {
       .command(name)
       .description(name === 'plan' ? 'show which migrations are missing' : 'run the missing migrations')
       .option('--yes', 'do not ask')
-      .action(acting(program, (session, options: YesOption) => databaseCommand(session, name === 'migrate', options)));
+      .option(
+        '--grant',
+        'after migrating, give the role of each service the rights that it needs, and make missing roles',
+      )
+      .action(
+        acting(program, (session, options: DatabaseOptions) => databaseCommand(session, name === 'migrate', options)),
+      );
   }
   database
     .command('wait')
@@ -99,17 +117,22 @@ async function schemasCommand(session: Session, register: boolean, { yes }: YesO
   await session.schemas.apply(steps);
 }
 
-async function databaseCommand(session: Session, run: boolean, { yes }: YesOption): Promise<void> {
+async function databaseCommand(session: Session, run: boolean, { yes, grant }: DatabaseOptions): Promise<void> {
   const pending = await pendingMigrations(session.databaseUrl);
   for (const name of pending) print(`+ ${name}`);
   print(`${pending.length} migrations to run`);
   if (!run) return;
   const { keysDatabaseUrl } = readSettings(optionalLedgerKeySettings);
-  await prepareKeyDatabase(keysDatabaseUrl ?? defaultKeysUrl(session.databaseUrl));
-  if (pending.length === 0) return;
-  await confirm('run them?', yes);
-  const ran = await migrate(session.databaseUrl);
-  print(`${ran.length} migrations ran`);
+  const keysUrl = keysDatabaseUrl ?? defaultKeysUrl(session.databaseUrl);
+  await prepareKeyDatabase(keysUrl);
+  if (pending.length > 0) {
+    await confirm('run them?', yes);
+    const ran = await migrate(session.databaseUrl);
+    print(`${ran.length} migrations ran`);
+  }
+  if (!grant) return;
+  await grantServices({ databaseUrl: session.databaseUrl, keysUrl });
+  print(`the roles ${servicesWithTables.map(roleOf).join(', ')} have their rights`);
 }
 
 const lookEveryMs = 1_000;

@@ -69,6 +69,12 @@ the group of the pod.
 {{- end }}
 {{- end }}
 
+{{/* Where a service finds its login of PostgreSQL. */}}
+{{- define "tributary.databaseSecret" -}}
+{{- $secrets := .root.Values.secrets -}}
+{{- ternary (printf "%s%s" $secrets.databasePrefix .name) $secrets.database (ne $secrets.databasePrefix "") -}}
+{{- end }}
+
 {{/* Every variable of a service. What it does not declare it is not given: the lists come from its settings. */}}
 {{- define "tributary.environment" -}}
 {{- $root := .root -}}
@@ -99,7 +105,7 @@ the group of the pod.
 {{- $given := index $service.given $setting.variable }}
 {{- if eq $setting.from "secret" }}
 {{- if has $setting.variable (list "DATABASE_URL" "KEYS_DATABASE_URL") }}
-{{ include "tributary.secretVariable" (dict "name" $setting.variable "secret" $root.Values.secrets.database "key" $setting.variable "optional" (not $setting.required)) }}
+{{ include "tributary.secretVariable" (dict "name" $setting.variable "secret" (include "tributary.databaseSecret" (dict "root" $root "name" $service.name)) "key" $setting.variable "optional" (not $setting.required)) }}
 {{- else if $root.Values.secrets.other }}
 {{ include "tributary.secretVariable" (dict "name" $setting.variable "secret" $root.Values.secrets.other "key" $setting.variable "optional" (not $setting.required)) }}
 {{- else if $setting.required }}

@@ -163,6 +163,19 @@ describe('GroupSession', () => {
     expect(calls.at(-1)).toBe('leave as m1');
   });
 
+  it.each([
+    ['lets it', undefined],
+    ['does not answer', new ProtocolError('NOT_COORDINATOR_FOR_GROUP', true)],
+  ])('tries once to leave when it stops after the client ended: the broker %s', async (_case, failure) => {
+    const { calls, failures, session, joined } = scene();
+    await joined('m1', 1);
+    if (failure) failures.push(failure);
+    session.beginStop();
+    await session.leave();
+    await session.leave();
+    expect(calls.filter((call) => call === 'leave as m1')).toHaveLength(1);
+  });
+
   it('does not join when it stops meanwhile', async () => {
     const { calls, failures, clock, session, join, joined } = scene();
     await joined('m1', 1);

@@ -131,7 +131,7 @@ export class GroupSession {
     coordinator.joinGroup = async (request) => {
       const asNewMember = !request.memberId;
       await this.parts.beforeJoin({ asNewMember });
-      if (asNewMember) await this.leaveAsFormerMember();
+      if (asNewMember) await this.leave();
       // Else the client would connect again, and the group would have a member that nobody is.
       if (this.isStopping) throw new Error(`group ${this.parts.group} is not joined: the consumer stops`);
       const answer = await join(request);
@@ -143,8 +143,11 @@ export class GroupSession {
     return coordinator;
   }
 
-  /** kafkajs forgets who it was when it restarts. The group would wait for that member until its session ends. */
-  private async leaveAsFormerMember(): Promise<void> {
+  /**
+   * Ends the membership, which kafkajs forgets when it restarts or crashes: the group would wait for the member until its session ends.
+   * After `beginStop` it is tried once.
+   */
+  async leave(): Promise<void> {
     const { current } = this;
     const { clock } = this.parts;
     const untilMs = clock.now() + leaveWithinMs;

@@ -58,6 +58,8 @@ export class KafkaJsDriver implements ConsumerDriver {
   private listener: DriverListener | undefined;
   private readonly session: GroupSession;
   private owned = nothingOwned;
+  /** Between a join and a crash. */
+  private isRunning = false;
   /** When the group last answered that we are a member. */
   private confirmedAtMs: number | undefined;
 
@@ -174,6 +176,8 @@ export class KafkaJsDriver implements ConsumerDriver {
     this.stopping.abort();
     this.session.beginStop();
     await this.dropAdmin();
+    // Else the client does.
+    if (!this.isRunning) await this.session.leave();
     await this.consumer.disconnect();
   }
 
@@ -228,6 +232,7 @@ export class KafkaJsDriver implements ConsumerDriver {
 
   private onJoin({ memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
     const isUnbroken = this.session.assigned();
+    this.isRunning = true;
     this.confirmedAtMs = this.options.clock.now();
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
@@ -242,6 +247,7 @@ export class KafkaJsDriver implements ConsumerDriver {
 
   private onCrash(error: Error, restarts: boolean): void {
     if (this.stopping.signal.aborted) return;
+    this.isRunning = false;
     const line = { ...errorFields(error), group: this.options.group };
     if (restarts) {
       this.options.logger.warn(line, 'consumer.restarting');

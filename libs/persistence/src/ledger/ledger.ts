@@ -17,7 +17,9 @@ export interface LedgerPorts {
 
 type Query = Database['query'];
 
-const copyRows = `COPY ledger.audit_record (${copiedColumns.join(', ')}) FROM STDIN (FORMAT binary)`;
+/** Into the month itself: into the table, whose rows are guarded, only its owner may copy. */
+const copyRowsOf = (month: string): string =>
+  `COPY ledger.audit_record_${month.replace('-', '_')} (${copiedColumns.join(', ')}) FROM STDIN (FORMAT binary)`;
 
 const advancePositions = `
   UPDATE ledger.position SET next_offset = wanted.next, updated_at = now()
@@ -71,7 +73,10 @@ export class Ledger {
         const fresh = await withoutWritten(query, facts, known);
         if (fresh.length === 0) return;
         const repeats = await findRepeats(query, fresh, this.told);
-        await copyIn(copyRows, copyChunks(batches, fresh === all ? 'all' : new Set(fresh), repeats));
+        const months = byMonth(fresh);
+        const isAll = fresh === all && months.size === 1;
+        for (const [month, ofMonth] of months)
+          await copyIn(copyRowsOf(month), copyChunks(batches, isAll ? 'all' : new Set(ofMonth), repeats));
         const sums = monthSumsOf(fresh.filter((fact) => !repeats.has(fact)));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
         const next = nextOffsets(fresh, known);
@@ -125,10 +130,32 @@ export class Ledger {
       await this.ports.database.query('SELECT ledger.ensure_month($1::timestamptz)', [date.toISOString()]);
       this.months.add(month);
     }
-    this.lastFromMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
-    this.lastToMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
+    [this.lastFromMs, this.lastToMs] = monthAround(date);
   }
 }
+
+/** Nearly always one month. */
+function byMonth(facts: readonly RowFact[]): Map<string, RowFact[]> {
+  const months = new Map<string, RowFact[]>();
+  let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let current: RowFact[] = [];
+  for (const fact of facts) {
+    if (fact.timestampMs < fromMs || fact.timestampMs >= toMs) {
+      const date = new Date(fact.timestampMs);
+      [fromMs, toMs] = monthAround(date);
+      const month = date.toISOString().slice(0, 7);
+      current = months.get(month) ?? [];
+      months.set(month, current);
+    }
+    current.push(fact);
+  }
+  return months;
+}
+
+const monthAround = (date: Date): [fromMs: number, toMs: number] => [
+  Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1),
+  Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1),
+];
 
 /** The same record may come twice in a batch, when its partition was given back and taken again. */
 function withoutDoubles(facts: readonly RowFact[]): readonly RowFact[] {
