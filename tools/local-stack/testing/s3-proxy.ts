@@ -66,6 +66,8 @@ async function start(supervisor: Supervisor, home: string): Promise<RunningS3> {
     const args = ['-XX:TieredStopAtLevel=1', '-Xmx256m', '-DLOG_LEVEL=warn', '-cp', join(jars, 'jars', '*')];
     const process = await supervisor.spawn({
       ...{ name: 's3', command: java, logFile },
+      // Java names files in the encoding of the locale, and objects are files here: without one, only ASCII.
+      env: { LC_ALL: 'C.UTF-8' },
       args: [...args, 'org.gaul.s3proxy.Main', '--properties', settings],
     });
     const probe = async () => {
