@@ -256,6 +256,15 @@ describe('Ledger', () => {
     );
   });
 
+  it('makes a month again that was retired while it wrote to it', async () => {
+    await ledger.write([anEntry(0)]);
+    await database.query('ALTER TABLE ledger.audit_record DETACH PARTITION ledger.audit_record_2026_01');
+    await database.query('DROP TABLE ledger.audit_record_2026_01');
+    await expect(ledger.write([anEntry(1)])).rejects.toMatchObject({ retryable: true });
+    await ledger.write([anEntry(1)]);
+    expect(await count()).toBe(1);
+  });
+
   it('prepares this month and the next', async () => {
     await ledger.prepare(Date.UTC(2040, 11, 31, 23));
     const [row] = await database.query(

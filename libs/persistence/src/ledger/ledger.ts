@@ -85,6 +85,8 @@ export class Ledger {
       });
     } catch (error) {
       for (const { partition } of facts) this.told.forget(partition);
+      // One of them may have been retired: the next try makes it again.
+      this.forgetMonths();
       throw forRecords(error);
     }
   }
@@ -131,6 +133,11 @@ export class Ledger {
       this.months.add(month);
     }
     [this.lastFromMs, this.lastToMs] = monthAround(date);
+  }
+
+  private forgetMonths(): void {
+    this.months.clear();
+    [this.lastFromMs, this.lastToMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   }
 }
 
