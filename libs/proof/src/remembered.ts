@@ -12,6 +12,8 @@ interface Mark {
 
 /** Of what an index alone tells. */
 const recountedAtOnce = 192;
+/** So that a proof that goes on takes no longer the longer the ledger is: of more blocks, each has its turn. */
+export const recountedAtMost = 2 * recountedAtOnce;
 
 const nothing: Mark = { version: 0, positions: {} };
 
@@ -67,10 +69,13 @@ export class BlockSums {
     return wanted.map((one) => this.usable(one) ?? (this.computed.get(blockName(one)) as Block));
   }
 
-  /** Blocks that are kept, and of which there is another number than was summed up, are read again. `count` is asked in portions. */
+  /**
+   * Blocks that are kept, and of which there is another number than was summed up, are read again. Of many it is some, the next ones
+   * with each proof that is remembered. `count` is asked in portions.
+   */
   async recount(topic: string, what: string, count: (spans: readonly TopicBounds[]) => Promise<readonly BlockCount[]>) {
     const kept = [...this.known.values()].filter((one) => one.topic === topic && !this.stale.has(blockName(one)));
-    for (const some of portions(kept, recountedAtOnce)) {
+    for (const some of portions(inTurn(kept, this.mark.version), recountedAtOnce)) {
       const counts = sumsByBlock(await count(joined(some)));
       for (const block of some) {
         const name = blockName(block);
@@ -111,6 +116,14 @@ export class BlockSums {
     if (!known || this.stale.has(name) || known.from !== one.from || known.to !== one.to) return undefined;
     return known;
   }
+}
+
+/** Those whose turn it is at this version: as many as may be, going round. */
+function inTurn(blocks: readonly Block[], version: number): Block[] {
+  if (blocks.length <= recountedAtMost) return [...blocks];
+  const sorted = blocks.toSorted((a, b) => a.block - b.block || a.partition - b.partition);
+  const from = (version * recountedAtMost) % sorted.length;
+  return [...sorted.slice(from), ...sorted.slice(0, from)].slice(0, recountedAtMost);
 }
 
 const remember = `
