@@ -7,7 +7,7 @@ export const auditLoggerSettings = {
   concurrency: integer(
     'CONCURRENCY',
     'Batches of up to 250 audit records that are worked on at the same time; up to 2,000 records go into one transaction.',
-    8,
+    24,
     1,
   ),
   auditLogName: text(
