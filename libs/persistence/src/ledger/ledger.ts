@@ -66,16 +66,16 @@ export class Ledger {
     const facts = withoutDoubles(all);
     if (facts.length === 0) return;
     try {
-      await this.ensureMonths(facts);
+      const months = byMonth(facts);
+      for (const month of months.keys()) await this.ensureMonth(month);
       await this.ports.database.transaction(async (query, copyIn) => {
         const known = await lockPositions(query, facts);
         for (const [partition, next] of known) if (this.leftAt.get(partition) !== next) this.told.forget(partition);
         const fresh = await withoutWritten(query, facts, known);
         if (fresh.length === 0) return;
         const repeats = await findRepeats(query, fresh, this.told);
-        const months = byMonth(fresh);
         const isAll = fresh === all && months.size === 1;
-        for (const [month, ofMonth] of months)
+        for (const [month, ofMonth] of fresh === facts ? months : byMonth(fresh))
           await copyIn(copyRowsOf(month), copyChunks(batches, isAll ? 'all' : new Set(ofMonth), repeats));
         const sums = monthSumsOf(fresh.filter((fact) => !repeats.has(fact)));
         if (sums.length > 0) await query(addSums, sumColumns(sums), 'ledger-sums');
@@ -86,7 +86,7 @@ export class Ledger {
     } catch (error) {
       for (const { partition } of facts) this.told.forget(partition);
       // One of them may have been retired: the next try makes it again.
-      this.forgetMonths();
+      this.months.clear();
       throw forRecords(error);
     }
   }
@@ -111,33 +111,14 @@ export class Ledger {
   /** Creates the partition of this month and of the next, ahead of need. */
   async prepare(nowMs: number): Promise<void> {
     const now = new Date(nowMs);
-    await this.ensureMonth(nowMs);
-    await this.ensureMonth(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
+    await this.ensureMonth(monthOf(now));
+    await this.ensureMonth(monthOf(new Date(monthAfter(now))));
   }
 
-  private async ensureMonths(entries: ReadonlyArray<Pick<RowFact, 'timestampMs'>>): Promise<void> {
-    for (const { timestampMs } of entries) {
-      if (timestampMs >= this.lastFromMs && timestampMs < this.lastToMs) continue;
-      await this.ensureMonth(timestampMs);
-    }
-  }
-
-  private lastFromMs = Number.POSITIVE_INFINITY;
-  private lastToMs = Number.NEGATIVE_INFINITY;
-
-  private async ensureMonth(moment: number): Promise<void> {
-    const date = new Date(moment);
-    const month = date.toISOString().slice(0, 7);
-    if (!this.months.has(month)) {
-      await this.ports.database.query('SELECT ledger.ensure_month($1::timestamptz)', [date.toISOString()]);
-      this.months.add(month);
-    }
-    [this.lastFromMs, this.lastToMs] = monthAround(date);
-  }
-
-  private forgetMonths(): void {
-    this.months.clear();
-    [this.lastFromMs, this.lastToMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  private async ensureMonth(month: string): Promise<void> {
+    if (this.months.has(month)) return;
+    await this.ports.database.query('SELECT ledger.ensure_month($1::timestamptz)', [`${month}-01T00:00:00Z`]);
+    this.months.add(month);
   }
 }
 
@@ -149,8 +130,8 @@ function byMonth(facts: readonly RowFact[]): Map<string, RowFact[]> {
   for (const fact of facts) {
     if (fact.timestampMs < fromMs || fact.timestampMs >= toMs) {
       const date = new Date(fact.timestampMs);
-      [fromMs, toMs] = monthAround(date);
-      const month = date.toISOString().slice(0, 7);
+      [fromMs, toMs] = [Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1), monthAfter(date)];
+      const month = monthOf(date);
       current = months.get(month) ?? [];
       months.set(month, current);
     }
@@ -159,10 +140,10 @@ function byMonth(facts: readonly RowFact[]): Map<string, RowFact[]> {
   return months;
 }
 
-const monthAround = (date: Date): [fromMs: number, toMs: number] => [
-  Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1),
-  Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1),
-];
+/** As `2026-01`. */
+const monthOf = (date: Date): string => date.toISOString().slice(0, 7);
+
+const monthAfter = (date: Date): number => Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
 
 /** The same record may come twice in a batch, when its partition was given back and taken again. */
 function withoutDoubles(facts: readonly RowFact[]): readonly RowFact[] {

@@ -5,8 +5,7 @@ export class LedgerTruncate1700000000010 implements MigrationInterface {
   readonly name = 'LedgerTruncate1700000000010';
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const statement of [refusal, guard, guardAll, ensureMonth(`PERFORM ledger.guard_month(child);`)])
-      await runner.query(statement);
+    for (const statement of [refusal, guard, guardAll, ensureMonth(guardMonth)]) await runner.query(statement);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -34,8 +33,10 @@ const guardAll = `
   SELECT ledger.guard_month(relname) FROM pg_class WHERE oid = 'ledger.audit_record'::regclass
     OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'ledger.audit_record'::regclass)`;
 
+export const guardMonth = 'PERFORM ledger.guard_month(child);';
+
 /** As before, and then what else a new month needs. */
-const ensureMonth = (andThen: string): string => `
+export const ensureMonth = (andThen: string): string => `
   CREATE OR REPLACE FUNCTION ledger.ensure_month(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     first_day timestamptz := date_trunc('month', moment AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
