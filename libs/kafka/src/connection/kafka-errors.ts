@@ -15,10 +15,14 @@ export function protocolErrorType(error: unknown): string | undefined {
   return undefined;
 }
 
-export function isRequestTimeout(error: unknown): boolean {
-  for (const link of chainOf(error)) if (link.name === 'KafkaJSRequestTimeoutError') return true;
+const loginFailed = 'KafkaJSSASLAuthenticationError';
+
+function hasName(error: unknown, name: string): boolean {
+  for (const link of chainOf(error)) if (link.name === name) return true;
   return false;
 }
+
+export const isRequestTimeout = (error: unknown): boolean => hasName(error, 'KafkaJSRequestTimeoutError');
 
 export const isUnknownTopic = (error: unknown): boolean => protocolErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
 
@@ -26,19 +30,13 @@ export const isUnknownTopic = (error: unknown): boolean => protocolErrorType(err
  * No broker coordinates the group yet: a young cluster has not made its offsets topic, or its leader is away. kafkajs takes that
  * for final and ends the consumer; it passes.
  */
-export function isCoordinatorMissing(error: unknown): boolean {
-  for (const link of chainOf(error)) if (link.name === 'KafkaJSGroupCoordinatorNotFound') return true;
-  return false;
-}
+export const isCoordinatorMissing = (error: unknown): boolean => hasName(error, 'KafkaJSGroupCoordinatorNotFound');
 
 /**
  * The broker refused the login, or the connection broke during it: kafkajs makes the same error of both, and takes it for final.
  * Found when brokers were restarted: whoever was about to log in ended.
  */
-function isLoginFailed(error: unknown): boolean {
-  for (const { name } of chainOf(error)) if (name === 'KafkaJSSASLAuthenticationError') return true;
-  return false;
-}
+const isLoginFailed = (error: unknown): boolean => hasName(error, loginFailed);
 
 /** kafkajs ended a consumer for something that passes. */
 export const isPassingCrash = (error: unknown): boolean => isCoordinatorMissing(error) || isLoginFailed(error);
@@ -57,7 +55,7 @@ export function refusalHint(error: unknown): string | undefined {
   for (const { name, type } of chainOf(error)) {
     const hint = type === undefined ? undefined : hints[type];
     if (hint !== undefined) return hint;
-    if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED')
+    if (name === loginFailed || type === 'SASL_AUTHENTICATION_FAILED')
       return 'the broker does not accept these credentials: check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
   }
   return undefined;
