@@ -75,12 +75,8 @@ async function lowOffset(admin: TopicAdmin, partition: number): Promise<number> 
 /** Read anew at every round: a mounted key changes, and a key that cannot be had must not end the process. */
 function keysOf({ auditSigningKey, auditPublicKeysFile, kekFile }: Settings): TreeKeeperPorts['keys'] {
   if (!auditSigningKey) return () => undefined;
-  const { reader } = openSecrets(kekFile);
-  return () => {
-    const reading = reader.read(auditSigningKey);
-    if (!reading.ok) throw new Error(`AUDIT_SIGNING_KEY ${reading.reason}`);
-    return { signing: parseSigningKey(reading.value), former: formerKeys(auditPublicKeysFile) };
-  };
+  const read = secretAt(kekFile, 'AUDIT_SIGNING_KEY', auditSigningKey);
+  return () => ({ signing: parseSigningKey(read()), former: formerKeys(auditPublicKeysFile) });
 }
 
 /** @throws Error when the bucket is named and cannot be used as it is named: better at the start than at the first checkpoint. */
@@ -88,16 +84,22 @@ function bucketOf(settings: Settings): CheckpointBucket | undefined {
   const { checkpointBucket, checkpointBucketRegion: region, checkpointBucketKey, kekFile } = settings;
   if (!checkpointBucket) return undefined;
   if (!checkpointBucketKey) throw new Error('AUDIT_CHECKPOINT_S3 is set, so AUDIT_CHECKPOINT_S3_KEY must be, too');
-  const { reader } = openSecrets(kekFile);
+  const read = secretAt(kekFile, 'AUDIT_CHECKPOINT_S3_KEY', checkpointBucketKey);
   return new CheckpointBucket({
     address: parseBucketAddress(checkpointBucket),
     region,
-    credentials: () => {
-      const reading = reader.read(checkpointBucketKey);
-      if (!reading.ok) throw new Error(`AUDIT_CHECKPOINT_S3_KEY ${reading.reason}`);
-      return parseCredentials(reading.value);
-    },
+    credentials: () => parseCredentials(read()),
   });
+}
+
+/** Reads the secret that the setting refers to. @throws Error that names the setting when it cannot be had now. */
+function secretAt(kekFile: Settings['kekFile'], setting: string, reference: string): () => string {
+  const { reader } = openSecrets(kekFile);
+  return () => {
+    const reading = reader.read(reference);
+    if (!reading.ok) throw new Error(`${setting} ${reading.reason}`);
+    return reading.value;
+  };
 }
 
 function formerKeys(file: string | undefined): VerifyingKey[] {
