@@ -4,6 +4,7 @@ import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { forgetHalfAnswers } from './kafkajs-connections.js';
 import { patchFetches } from './kafkajs-fetches.js';
+import { decodeRecordsInOnePass } from './kafkajs-record-decoding.js';
 import { encodeRecordsInOnePass } from './kafkajs-record-encoding.js';
 
 interface RequestQueue {
@@ -22,6 +23,7 @@ export function applyKafkaJsPatches(): void {
   stopIdleTimer();
   registerZstd();
   encodeRecordsInOnePass();
+  decodeRecordsInOnePass();
   patchFetches();
   forgetHalfAnswers();
 }
