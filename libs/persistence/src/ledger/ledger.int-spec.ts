@@ -265,6 +265,20 @@ describe('Ledger', () => {
     expect(await count()).toBe(1);
   });
 
+  it('writes a batch that failed as it was, though others were written in the meantime', async () => {
+    await ledger.write([anEntry(0)]);
+    const failing = await ledger.prepareRows([anEntry(1)]);
+    await database.query('ALTER TABLE ledger.audit_record DETACH PARTITION ledger.audit_record_2026_01');
+    await database.query('DROP TABLE ledger.audit_record_2026_01');
+    await expect(ledger.writePrepared([failing])).rejects.toMatchObject({ retryable: true });
+    for (const offset of [2, 3, 4]) await ledger.write([anEntry(offset)]);
+    await ledger.writePrepared([failing]);
+    const rows = await database.query(
+      'SELECT audit_offset::int AS at, event_id AS id FROM ledger.audit_record ORDER BY 1',
+    );
+    expect(rows).toEqual([1, 2, 3, 4].map((at) => ({ at, id: `e${at}` })));
+  });
+
   it('prepares this month and the next', async () => {
     await ledger.prepare(Date.UTC(2040, 11, 31, 23));
     const [row] = await database.query(

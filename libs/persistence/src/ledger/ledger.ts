@@ -54,14 +54,19 @@ export class Ledger {
         writeRow(rows, prepareRow(entry, splits[i] as SplitRecord, columns[i]));
         return factOf(entry, start, rows.length);
       });
-      return new PreparedBatch(rows.bytes(), facts);
+      return new PreparedBatch(rows, facts);
     } catch (error) {
       throw forRecords(error);
     }
   }
 
-  /** @throws as `write`. */
+  /** Written, they cannot be written again; otherwise they can. @throws as `write`. */
   async writePrepared(batches: readonly PreparedBatch[]): Promise<void> {
+    await this.writeFacts(batches);
+    for (const batch of batches) batch.release();
+  }
+
+  private async writeFacts(batches: readonly PreparedBatch[]): Promise<void> {
     const all = batches.flatMap((batch) => batch.facts);
     const facts = withoutDoubles(all);
     if (facts.length === 0) return;

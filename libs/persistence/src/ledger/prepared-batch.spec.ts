@@ -4,7 +4,8 @@ import { copyChunks, PreparedBatch, type RowFact } from './prepared-batch.js';
 /** Rows of four bytes, of which the last says whether it is a repeat. */
 function aBatch(rows: number) {
   const facts = Array.from({ length: rows }, (_, i) => ({ offset: i, start: i * 4, end: i * 4 + 4 }) as RowFact);
-  return new PreparedBatch(Buffer.from(facts.flatMap((_, i) => [9, 9, i, 0])), facts);
+  const bytes = Buffer.from(facts.flatMap((_, i) => [9, 9, i, 0]));
+  return new PreparedBatch({ bytes: () => bytes, release: () => undefined }, facts);
 }
 
 const rowsOf = (chunks: readonly Buffer[]): number[][] => {

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '@tributary/contracts';
-import { copyEnd, copyStart } from './copy-buffer.js';
+import { type CopyBuffer, copyEnd, copyStart } from './copy-buffer.js';
 import type { LedgerEntry } from './ledger-row.js';
 
 /** What has to be known of a row when it is written: its record is forgotten by then. */
@@ -67,9 +67,18 @@ function summedOf({
 /** Rows that are encrypted, hashed and written out for a COPY. */
 export class PreparedBatch {
   constructor(
-    readonly bytes: Buffer,
+    private readonly rows: Pick<CopyBuffer, 'bytes' | 'release'>,
     readonly facts: readonly RowFact[],
   ) {}
+
+  get bytes(): Buffer {
+    return this.rows.bytes();
+  }
+
+  /** When it is written: it cannot be written again. */
+  release(): void {
+    this.rows.release();
+  }
 }
 
 /** The COPY of those rows of the batches that are wanted, or of all; those among `repeats` are marked as such. */
