@@ -8,6 +8,6 @@ export { ExportFileWriter, type ExportSink, putManifest, rangeProof } from './ex
 export { Frontier } from './merkle/frontier.js';
 export type { RangeRoot } from './merkle/proofs.js';
 export { isStoredLevel, rangeRoots } from './merkle/stored-tree.js';
-export { type Json, type LedgerRow, leafHash, leafHashText, rowText } from './row.js';
+export { type Json, type LedgerRow, leafHash, leafHashOf, rowText } from './row.js';
 export { type Finding, Findings } from './verify/finding.js';
 export { type CheckedPiece, RangeCheck } from './verify/range-check.js';

@@ -28,16 +28,15 @@ export function rowText(row: LedgerRow): string {
 
 /** Leaf of the Merkle tree (RFC 6962): SHA-256 over 0x00 and the row's text in UTF-8. */
 export function leafHash(row: LedgerRow): Buffer {
-  return Buffer.from(leafHashText(row), 'latin1');
+  return Buffer.from(leafHashOf(rowText(row)), 'latin1');
 }
 
 /** What is hashed, 0x00 first: written here, a text is not copied once more to stand behind that byte. */
 const hashed = Buffer.alloc(16 * 1024);
 const mostUtf8Bytes = 3;
 
-/** As `leafHash`, a byte to a character: a buffer of its own would cost as much as the hash. */
-export function leafHashText(row: LedgerRow): string {
-  const text = rowText(row);
+/** As `leafHash` of the row with this text, a byte to a character: a buffer of its own would cost as much as the hash. */
+export function leafHashOf(text: string): string {
   // A NUL in a string is the byte 0x00 in UTF-8.
   if (1 + text.length * mostUtf8Bytes > hashed.length) return hash('sha256', `\0${text}`, 'binary');
   return hash('sha256', hashed.subarray(0, 1 + hashed.write(text, 1)), 'binary');

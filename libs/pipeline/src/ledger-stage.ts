@@ -83,7 +83,9 @@ export class LedgerStage<Prepared = unknown> {
   private async prepare(records: readonly IncomingRecord[]): Promise<{ prepared: Prepared; failures: Failures }> {
     const failures = new Map<number, Failure>();
     const entries: LedgerEntry[] = [];
-    for (const [i, record] of records.entries()) {
+    // By index: an iterator of pairs makes two objects for each record.
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] as IncomingRecord;
       const read = this.readKnown(record) ?? (await this.read(record));
       if (read instanceof Unreadable) {
         failures.set(i, read.failure);

@@ -109,6 +109,11 @@ export class ReceivedRecord {
     return this.valueStart === noField ? null : this.batch.bytes.subarray(this.valueStart, this.valueEnd);
   }
 
+  /** Of key and value, without making them. */
+  get payloadBytes(): number {
+    return this.keyEnd - this.keyStart + this.valueEnd - this.valueStart;
+  }
+
   /** A name that comes several times has an array, in their order. */
   get headers(): IHeaders {
     return readHeaders(new Cursor(this.batch.bytes, this.headersStart));
@@ -180,8 +185,8 @@ class Cursor {
     if (length > this.bytes.length - start)
       throw new RangeError(`${length} bytes at byte ${start} of ${this.bytes.length}`);
     this.fieldStart = length < 0 ? noField : start;
-    this.fieldEnd = length < 0 ? start : start + length;
-    this.at = this.fieldEnd;
+    this.fieldEnd = length < 0 ? noField : start + length;
+    this.at = length < 0 ? start : this.fieldEnd;
   }
 
   readText(): string {

@@ -190,8 +190,8 @@ export class Admission {
   }
 }
 
-export const bytesOf = ({ key, value }: FetchedMessage): number =>
-  (value?.length ?? 0) + (key?.length ?? 0) + recordOverheadBytes;
+export const bytesOf = (message: FetchedMessage): number =>
+  (message.payloadBytes ?? (message.value?.length ?? 0) + (message.key?.length ?? 0)) + recordOverheadBytes;
 
 /** Records that are attempted together, in a lane of their own. */
 export function batchEntry(owner: OwnedPartition, members: readonly Member[], bytes: number, name = 'batch'): Entry {

@@ -12,6 +12,8 @@ export interface FetchedMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: IHeaders;
+  /** Of key and value; absent: they are measured. */
+  readonly payloadBytes?: number;
 }
 
 export interface FetchedBatch extends TopicPartition {

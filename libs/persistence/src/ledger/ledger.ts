@@ -100,17 +100,15 @@ export class Ledger {
     entries: readonly LedgerEntry[],
     splits: readonly SplitRecord[],
   ): Promise<Array<PersonalColumns | undefined>> {
-    const at = splits.flatMap(({ personal }, i) => (personal ? [i] : []));
-    const subjects = at.map((i) => subjectOf(entries[i] as LedgerEntry));
+    const subjects = entries.filter((_, i) => splits[i]?.personal).map(subjectOf);
     const keys = await this.ports.dataKeys.forWriting(subjects);
-    const columns = new Array<PersonalColumns | undefined>(entries.length);
-    for (const [n, i] of at.entries()) {
-      const key = keys[n] as DataKey;
-      const { personal } = splits[i] as SplitRecord;
+    let n = 0;
+    return splits.map(({ personal }, i) => {
+      if (!personal) return undefined;
+      const key = keys[n++] as DataKey;
       const isErased = (entries[i] as LedgerEntry).timestampMs <= key.erasedUntilMs;
-      columns[i] = personalColumns(key, isErased ? undefined : personal);
-    }
-    return columns;
+      return personalColumns(key, isErased ? undefined : personal);
+    });
   }
 
   /** Creates the partition of this month and of the next, ahead of need. */

@@ -55,22 +55,18 @@ export class DataKeys {
   /** Keys to write with, in the order asked for; those that are missing are made. One or two questions, however many. */
   async forWriting(subjects: readonly NamedSubject[]): Promise<DataKey[]> {
     const nowMs = this.options.nowMs();
-    const found = new Map<string, DataKey>();
     const missing = new Map<string, NamedSubject>();
-    for (const subject of subjects) {
+    const known = subjects.map((subject) => {
       const id = cacheId(subject);
-      if (found.has(id)) continue;
       const cached = this.cache.get(id) ?? this.older.get(id);
-      if (cached && cached.untilMs > nowMs) found.set(id, cached.dataKey);
-      else missing.set(id, subject);
-    }
-    if (missing.size > 0) {
-      for (const [id, dataKey] of await this.findOrMake(missing)) {
-        found.set(id, dataKey);
-        this.remember(id, dataKey, nowMs);
-      }
-    }
-    return subjects.map((subject) => found.get(cacheId(subject)) as DataKey);
+      if (cached && cached.untilMs > nowMs) return cached.dataKey;
+      missing.set(id, subject);
+      return undefined;
+    });
+    if (missing.size === 0) return known as DataKey[];
+    const found = await this.findOrMake(missing);
+    for (const [id, dataKey] of found) this.remember(id, dataKey, nowMs);
+    return known.map((dataKey, i) => dataKey ?? (found.get(cacheId(subjects[i] as NamedSubject)) as DataKey));
   }
 
   private remember(id: string, dataKey: DataKey, nowMs: number): void {
