@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import { Pool } from 'undici';
+import { issueOpened, signedHeaders } from '../github-issue.js';
 import { nowMs } from './arrivals.js';
 
 const subjects = 1_000;
@@ -53,10 +53,11 @@ export class OpenLoad {
     const n = this.sent.length;
     const one: Sent = { dueMs, acceptedMs: undefined };
     this.sent.push(one);
-    const body = bodyOf(n % subjects);
+    const body = issueOpened(n % subjects);
+    const headers = signedHeaders(`e2e-${n}`, body, this.secret);
     let status = 0;
     this.pool.dispatch(
-      { path: this.path, method: 'POST', body, headers: this.headersOf(n, body) },
+      { path: this.path, method: 'POST', body, headers },
       {
         // undici calls both without asking whether they are there.
         onRequestStart: () => undefined,
@@ -79,28 +80,4 @@ export class OpenLoad {
     one.acceptedMs = nowMs();
     this.accepted += 1;
   }
-
-  private headersOf(n: number, body: string): Record<string, string> {
-    return {
-      'content-type': 'application/json',
-      'x-github-event': 'issues',
-      'x-github-delivery': `e2e-${n}`,
-      'x-hub-signature-256': `sha256=${createHmac('sha256', this.secret).update(body).digest('hex')}`,
-    };
-  }
 }
-
-const bodyOf = (subject: number): string =>
-  JSON.stringify({
-    action: 'opened',
-    issue: {
-      id: 1000 + subject,
-      number: subject,
-      title: 'Broken',
-      state: 'open',
-      html_url: `https://example.com/acme/app/issues/${subject}`,
-      body: 'x'.repeat(700),
-    },
-    repository: { id: 2, full_name: 'acme/app' },
-    sender: { login: 'ada' },
-  });

@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import autocannon from 'autocannon';
+import { issueOpened, signedHeaders } from '../github-issue.js';
 
 export interface Round {
   readonly perSecond: number;
@@ -13,30 +13,8 @@ const subjects = 64;
 /** GitHub's `issues` events, about 1 kB each, over many subjects, signed. */
 function requests(path: string, secret: string, run: string) {
   return Array.from({ length: subjects }, (_, n) => {
-    const body = JSON.stringify({
-      action: 'opened',
-      issue: {
-        id: 1000 + n,
-        number: n,
-        title: 'Broken',
-        state: 'open',
-        html_url: `https://example.com/acme/app/issues/${n}`,
-        body: 'x'.repeat(700),
-      },
-      repository: { id: 2, full_name: 'acme/app' },
-      sender: { login: 'ada' },
-    });
-    return {
-      method: 'POST' as const,
-      path,
-      body,
-      headers: {
-        'content-type': 'application/json',
-        'x-github-event': 'issues',
-        'x-github-delivery': `${run}-${n}`,
-        'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
-      },
-    };
+    const body = issueOpened(n);
+    return { method: 'POST' as const, path, body, headers: signedHeaders(`${run}-${n}`, body, secret) };
   });
 }
 

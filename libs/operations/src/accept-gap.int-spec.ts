@@ -1,14 +1,13 @@
-import { type AuditRecord, topicFamilies } from '@tributary/contracts';
-import { acceptedRecord } from '@tributary/domain';
+import type { AuditRecord } from '@tributary/contracts';
 import { Ledger, LedgerTrees } from '@tributary/persistence';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { anAcceptedRecord } from '../../persistence/src/testing/an-accepted-record.js';
 import { withMigratedDatabase } from '../../persistence/src/testing/migrated-database.js';
 import { oneDataKey } from '../../persistence/src/testing/one-data-key.js';
 import { tamper } from '../../persistence/src/testing/tamper.js';
 import { acceptGap, type Gap, NotAGap } from './accept-gap.js';
 
 const held = withMigratedDatabase();
-const origin = { topic: topicFamilies.raw('gusto').name, partition: 0 };
 const january = Date.UTC(2026, 0, 15);
 let told: AuditRecord[];
 
@@ -28,18 +27,7 @@ const write = (from: number, to: number) =>
       partition: 0,
       offset: BigInt(from + i),
       timestampMs: january,
-      record: acceptedRecord({
-        actor: 'normalizer/1',
-        occurredAtMs: january,
-        eventSource: '/in',
-        eventId: `e${from + i}`,
-        origin: { ...origin, offset: from + i },
-        outcome: 'normalized',
-        source: 'gusto',
-        connectionId: 'in',
-        eventIds: [`e${from + i}`],
-        payloadDigest: '',
-      }),
+      record: anAcceptedRecord(from + i),
     })),
   );
 

@@ -2,6 +2,7 @@ import type { Claim, ClaimVerdict } from '@tributary/persistence';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClaimBatcher } from './claim-batcher.js';
+import { anotherTurn } from './testing/another-turn.js';
 
 const aClaim = (eventId: string): Claim => ({
   eventSource: '/acme/in',
@@ -18,7 +19,7 @@ describe('ClaimBatcher', () => {
         let most = 0;
         const batcher = new ClaimBatcher<Claim, ClaimVerdict>(async (claims) => {
           most = Math.max(most, ++running);
-          await new Promise((resolve) => setImmediate(resolve));
+          await anotherTurn();
           running -= 1;
           return claims.map(verdictOf);
         });

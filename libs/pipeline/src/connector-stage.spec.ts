@@ -1,27 +1,13 @@
-import { defineDestination, type HttpClient, operation } from '@tributary/connector-kit';
 import type { Subscription, Suspension } from '@tributary/contracts';
 import type { ConnectionLookup } from '@tributary/control';
 import type { DeliveryOutcome } from '@tributary/domain';
 import type { Attempt } from '@tributary/kafka';
 import type { DeliveryClaimState } from '@tributary/persistence';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { ConnectorStage } from './connector-stage.js';
 import type { ClaimsPort } from './delivery-call.js';
-import { away, incoming, memoryWorld, Refused } from './testing/world.js';
-
-const silent = { debug() {}, info() {}, warn() {}, error() {}, fatal() {}, child: () => silent } as never;
-
-const rawHeaders = {
-  ce_id: 'e1',
-  ce_source: '/acme/in',
-  ce_type: 'people.employee.onboarded',
-  ce_tenant: 'acme',
-  'x-delivery-id': 'd1',
-  'x-subscription-id': 's1',
-  'x-connection-id': 'out',
-  'x-operation': 'post',
-};
+import { aForgetfulDestination, deliveries, deliveryHeaders, quietPorts } from './testing/connector-world.js';
+import { away, type incoming, memoryWorld, Refused } from './testing/world.js';
 
 interface Wishes {
   readonly outcome?: DeliveryOutcome;
@@ -32,27 +18,9 @@ interface Wishes {
 async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOutcome = 'drop', claims }: Wishes = {}) {
   const { codec, writer, audit, audits, surroundings } = memoryWorld();
   const sends: string[] = [];
-  const destination = defineDestination({
-    slug: 'test',
-    title: 'Test',
-    summary: 'For tests.',
-    settings: {},
-    secrets: {},
-    promises: { ordering: 'per-key', idempotency: 'none' },
-    limits: { maxInFlight: 1, timeoutMs: 1_000 },
-    unknownOutcome,
-    operations: {
-      post: operation({
-        summary: 'One message.',
-        accepts: ['people.employee.*'],
-        message: z.object({}),
-        translate: () => ({}),
-        send: async (_http, _message, { deliveryId, secrets }) => {
-          sends.push(deliveryId);
-          return secrets.token?.[0] === 'rotated' ? { kind: 'delivered' } : outcome;
-        },
-      }),
-    },
+  const destination = aForgetfulDestination(unknownOutcome, async (_http, _message, { deliveryId, secrets }) => {
+    sends.push(deliveryId);
+    return secrets.token?.[0] === 'rotated' ? { kind: 'delivered' } : outcome;
   });
   const usable: ConnectionLookup<typeof destination> = {
     kind: 'usable',
@@ -69,7 +37,7 @@ async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOu
   const noted: string[] = [];
   const stage = new ConnectorStage({
     destination,
-    http: {} as HttpClient,
+    ...quietPorts,
     codec,
     audit,
     find: () => state.connection,
@@ -83,14 +51,8 @@ async function world({ outcome = { kind: 'delivered', receipt: 'r1' }, unknownOu
     gates: { note: (_, { outcome: { kind } }) => void noted.push(kind) },
     ...(claims && { claims }),
     surroundings,
-    actor: 'connector-test/1',
-    logger: silent,
-    onAttempt: () => undefined,
   });
-  const data = { type: 'people.employee.onboarded', data: '{}', occurredAt: null };
-  const value = await codec.encode('', 'tributary.external.ExternalEvent', data);
-  const aDelivery = (over: Parameters<typeof incoming>[0] = {}) =>
-    incoming({ topic: 'delivery.test.v1', rawHeaders, value, ...over });
+  const aDelivery = await deliveries(codec);
   const work = new AbortController();
   const anAttempt = (over: Partial<Attempt> = {}): Attempt => ({
     number: 1,
@@ -226,17 +188,17 @@ describe('ConnectorStage', () => {
 
   it.each<[string, Parameters<typeof incoming>[0], string]>([
     ['without the headers of a delivery', { rawHeaders: {} }, 'headers-missing'],
-    ['without the attributes of an event', { rawHeaders: { ...rawHeaders, ce_id: '' } }, 'attributes-missing'],
+    ['without the attributes of an event', { rawHeaders: { ...deliveryHeaders, ce_id: '' } }, 'attributes-missing'],
     ['without a value', { value: null }, 'value-missing'],
     ['with bytes that are no Avro', { value: Buffer.from('garbage') }, 'INVALID_AVRO'],
     [
       'with an operation that every object has',
-      { rawHeaders: { ...rawHeaders, 'x-operation': 'constructor' } },
+      { rawHeaders: { ...deliveryHeaders, 'x-operation': 'constructor' } },
       'OPERATION_UNKNOWN',
     ],
     [
       'with an event that the operation does not take',
-      { rawHeaders: { ...rawHeaders, ce_type: 'work.issue.opened' } },
+      { rawHeaders: { ...deliveryHeaders, ce_type: 'work.issue.opened' } },
       'EVENT_NOT_ACCEPTED',
     ],
   ])('dead-letters a record %s', async (_, over, code) => {

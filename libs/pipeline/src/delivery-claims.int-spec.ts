@@ -1,13 +1,11 @@
-import { defineDestination, type HttpClient, operation } from '@tributary/connector-kit';
 import type { DeliveryOutcome } from '@tributary/domain';
 import { Database, DeliveryClaims, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { ConnectorStage } from './connector-stage.js';
-import { incoming, memoryWorld } from './testing/world.js';
+import { aForgetfulDestination, deliveries, deliveryHeaders, quietPorts } from './testing/connector-world.js';
+import { memoryWorld } from './testing/world.js';
 
-const silent = { debug() {}, info() {}, warn() {}, error() {}, fatal() {}, child: () => silent } as never;
 const held = withDatabase();
 let database: Database;
 
@@ -41,33 +39,16 @@ async function connector(
     die();
     return new Promise<never>(() => undefined);
   };
-  const destination = defineDestination({
-    slug: 'test',
-    title: 'Test',
-    summary: 'For tests.',
-    settings: {},
-    secrets: {},
-    promises: { ordering: 'per-key', idempotency: 'none' },
-    limits: { maxInFlight: 1, timeoutMs: 1_000 },
-    unknownOutcome,
-    operations: {
-      post: operation({
-        summary: 'One message.',
-        accepts: ['people.employee.*'],
-        message: z.object({}),
-        translate: () => ({}),
-        send: (_http, _message, { deliveryId }) =>
-          at('before the call', async (): Promise<DeliveryOutcome> => {
-            receiver.messages.push(deliveryId);
-            return at('during the call', async () => ({ kind: 'delivered', receipt: `ts-${deliveryId}` }));
-          }),
-      }),
-    },
-  });
+  const destination = aForgetfulDestination(unknownOutcome, (_http, _message, { deliveryId }) =>
+    at('before the call', async (): Promise<DeliveryOutcome> => {
+      receiver.messages.push(deliveryId);
+      return at('during the call', async () => ({ kind: 'delivered', receipt: `ts-${deliveryId}` }));
+    }),
+  );
   const connection = { id: 'out', tenant: 'acme', definition: destination, settings: {}, secrets: {} };
   const stage = new ConnectorStage({
     destination,
-    http: {} as HttpClient,
+    ...quietPorts,
     codec,
     audit,
     find: () => ({ kind: 'usable', connection }),
@@ -76,9 +57,6 @@ async function connector(
     subscriptionOf: () => ({ id: 's1', mapping: null }) as never,
     suspend: async () => undefined,
     surroundings,
-    actor: 'connector-test/1',
-    logger: silent,
-    onAttempt: () => undefined,
     claims: {
       claim: async (claim) => (await table.claim([claim]))[0] as never,
       settle: async (result) => {
@@ -87,22 +65,11 @@ async function connector(
       },
     },
   });
-  const data = { type: 'people.employee.onboarded', data: '{}', occurredAt: null };
-  const value = await codec.encode('', 'tributary.external.ExternalEvent', data);
+  const aDelivery = await deliveries(codec);
   const handle = (redrive?: string) => {
-    const rawHeaders = {
-      ce_id: 'e1',
-      ce_source: '/acme/in',
-      ce_type: 'people.employee.onboarded',
-      ce_tenant: 'acme',
-      'x-delivery-id': 'd1',
-      'x-subscription-id': 's1',
-      'x-connection-id': 'out',
-      'x-operation': 'post',
-      ...(redrive && { 'x-redrive-id': redrive }),
-    };
+    const rawHeaders = { ...deliveryHeaders, ...(redrive && { 'x-redrive-id': redrive }) };
     const attempt = { number: 1, firstFailureMs: undefined, signal: new AbortController().signal };
-    return Promise.race([stage.handle(incoming({ topic: 'delivery.test.v1', rawHeaders, value }), attempt), death]);
+    return Promise.race([stage.handle(aDelivery({ rawHeaders }), attempt), death]);
   };
   return { handle };
 }

@@ -3,6 +3,7 @@ import type { IncomingRecord } from '@tributary/kafka';
 import type { LedgerEntry } from '@tributary/persistence';
 import { describe, expect, it } from 'vitest';
 import { LedgerStage } from './ledger-stage.js';
+import { anotherTurn } from './testing/another-turn.js';
 import { away, incoming, MemoryCodec, Refused } from './testing/world.js';
 
 const fact = rejectedRecord({
@@ -19,8 +20,6 @@ const fact = rejectedRecord({
 interface Moments {
   readonly beforePrepared?: (entries: readonly LedgerEntry[]) => Promise<void>;
 }
-
-const anotherTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 function world(write: (entries: readonly LedgerEntry[]) => Promise<void>, { beforePrepared }: Moments = {}) {
   const codec = new MemoryCodec();
@@ -219,7 +218,7 @@ describe('LedgerStage', () => {
     const gate = Promise.withResolvers<void>();
     const { handleAll, transactions, codec } = world(() => gate.promise);
     const all = handleAll(9, 500);
-    while (codec.decoded < 4_500) await new Promise((resolve) => setImmediate(resolve));
+    while (codec.decoded < 4_500) await anotherTurn();
     gate.resolve();
     await all;
     expect(Math.max(...transactions.map(({ length }) => length))).toBe(2_000);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Places } from './places.js';
-
-const anotherTurn = () => new Promise((resolve) => setImmediate(resolve));
+import { anotherTurn } from './testing/another-turn.js';
 
 describe('Places', () => {
   it('gives so many at once, and then to who came first', async () => {

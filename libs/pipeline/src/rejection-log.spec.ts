@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Rejection, RejectionLog } from './rejection-log.js';
+import { anotherTurn } from './testing/another-turn.js';
 import { away, memoryWorld } from './testing/world.js';
 
 const aRejection = (over: Partial<Rejection> = {}): Rejection => ({
@@ -23,46 +24,45 @@ function world() {
     nowMs: () => clock.now,
     onLost: (rejection, error) => lost.push([rejection, error]),
   });
-  const settled = () => new Promise((resolve) => setImmediate(resolve));
-  return { writer, audits, clock, lost, log, settled };
+  return { writer, audits, clock, lost, log };
 }
 
 describe('RejectionLog', () => {
   it('writes the first ten of a kind in ten seconds, and says later how many it left out', async () => {
-    const { log, audits, clock, settled } = world();
+    const { log, audits, clock } = world();
     for (let i = 0; i < 100; i++) log.note(aRejection());
     clock.now = 10_000;
     log.note(aRejection());
-    await settled();
+    await anotherTurn();
     const counts = (await audits()).map(({ details }) => Number(details.count));
     expect(counts).toEqual([...Array.from({ length: 10 }, () => 1), 91]);
     expect(counts.reduce((sum, count) => sum + count)).toBe(101);
   });
 
   it('keeps connections and codes apart', async () => {
-    const { log, audits, settled } = world();
+    const { log, audits } = world();
     for (let i = 0; i < 20; i++) log.note(aRejection());
     log.note(aRejection({ connectionId: 'other' }));
     log.note(aRejection({ code: 'stale' }));
-    await settled();
+    await anotherTurn();
     expect(await audits()).toHaveLength(12);
   });
 
   it('is not filled by whoever makes connections up', async () => {
-    const { log, audits, settled } = world();
+    const { log, audits } = world();
     const { tenant, source, ...unknown } = aRejection({ code: 'connection-unknown', status: 404 });
     for (let i = 0; i < 5_000; i++) log.note({ ...unknown, connectionId: `made-up-${i}` });
-    await settled();
+    await anotherTurn();
     expect(await audits()).toHaveLength(10);
   });
 
   it('says when one could not be written, and never fails the answer', async () => {
-    const { log, lost, writer, settled } = world();
+    const { log, lost, writer } = world();
     writer.trouble = () => {
       throw away();
     };
     log.note(aRejection());
-    await settled();
+    await anotherTurn();
     expect(lost).toEqual([[aRejection(), expect.objectContaining({ retryable: true })]]);
   });
 });

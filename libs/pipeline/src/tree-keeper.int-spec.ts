@@ -1,4 +1,3 @@
-import { acceptedRecord } from '@tributary/domain';
 import {
   type Checkpoint,
   generateKey,
@@ -10,6 +9,7 @@ import {
 import { Database, Ledger, LedgerTrees, migrate } from '@tributary/persistence';
 import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { anAcceptedRecord } from '../../persistence/src/testing/an-accepted-record.js';
 import { tamper } from '../../persistence/src/testing/tamper.js';
 import { TreeKeeper } from './tree-keeper.js';
 
@@ -42,19 +42,7 @@ async function writeRows(from: number, to: number, partition = 0): Promise<void>
     partition,
     offset: BigInt(from + i),
     timestampMs: january,
-    record: acceptedRecord({
-      actor: 'normalizer/1',
-      occurredAtMs: january,
-      tenant: 'acme',
-      eventSource: '/acme/in',
-      eventId: `e${from + i}`,
-      origin: { topic: 'raw.gusto.v1', partition, offset: from + i },
-      outcome: 'normalized',
-      source: 'gusto',
-      connectionId: 'in',
-      eventIds: [`e${from + i}`],
-      payloadDigest: 'd',
-    }),
+    record: anAcceptedRecord(from + i, { origin: { topic: 'raw.gusto.v1', partition, offset: from + i } }),
   }));
   for (let at = 0; at < entries.length; at += 2_000) await ledger.write(entries.slice(at, at + 2_000));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DestinationDefinition, defineDestination, operation } from '../destination.js';
+import { type DestinationDefinition, defineDestination, type OperationDefinition, operation } from '../destination.js';
 import type { SettingsShape } from '../settings.js';
 
 /** A destination with one operation, `post`, that takes everything; a test says only what matters to it. */
@@ -19,7 +19,7 @@ export const aDestination = <const S extends SettingsShape = SettingsShape>(
     ...over,
   });
 
-export const aPostOperation = (over: Pick<Parameters<typeof operation>[0], 'limits'> = {}) =>
+export const aPostOperation = (over: Partial<Pick<OperationDefinition, 'limits' | 'send'>> = {}) =>
   operation({
     summary: 'One message.',
     accepts: ['people.employee.*'],

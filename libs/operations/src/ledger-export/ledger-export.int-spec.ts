@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { AuditRecord } from '@tributary/contracts';
-import { acceptedRecord, operatedRecord } from '@tributary/domain';
+import { operatedRecord } from '@tributary/domain';
 import {
   type Checkpoint,
   exportFolder,
@@ -20,6 +20,7 @@ import { TreeKeeper } from '@tributary/pipeline';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { anAcceptedRecord } from '../../../persistence/src/testing/an-accepted-record.js';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
 import { tamper } from '../../../persistence/src/testing/tamper.js';
 import { exportFolderSink } from './export-folder-sink.js';
@@ -51,19 +52,10 @@ beforeEach(async () => {
 afterAll(() => database.close());
 
 const aRecord = (offset: number, over: Partial<AuditRecord> = {}): AuditRecord => ({
-  ...acceptedRecord({
-    actor: 'normalizer/1',
+  ...anAcceptedRecord(offset, {
     occurredAtMs: january + offset,
     tenant: offset % 4 === 0 ? 'other' : 'acme',
-    eventSource: '/acme/in',
-    eventId: `e${offset}`,
     subject: `person-${offset}`,
-    origin: { topic: 'raw.gusto.v1', partition: 0, offset },
-    outcome: 'normalized',
-    source: 'gusto',
-    connectionId: 'in',
-    eventIds: [`e${offset}`],
-    payloadDigest: 'd',
   }),
   ...over,
 });

@@ -1,5 +1,5 @@
 import { type AuditRecord, topicFamilies } from '@tributary/contracts';
-import { acceptedRecord, operatedRecord } from '@tributary/domain';
+import { operatedRecord } from '@tributary/domain';
 import {
   Database,
   Ledger,
@@ -9,6 +9,7 @@ import {
   PersonalReader,
   subjectIndexOf,
 } from '@tributary/persistence';
+import { anAcceptedRecord } from '../../../persistence/src/testing/an-accepted-record.js';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
 import { AuditReader } from '../audit/audit-reader.js';
 
@@ -49,18 +50,11 @@ export async function ledgerOfTwoTenants(url: string) {
 }
 
 function recordsOf(tenant: string, i: number): AuditRecord[] {
-  const accepted = acceptedRecord({
-    actor: 'normalizer/1',
+  const accepted = anAcceptedRecord(i, {
     occurredAtMs: begin + i * 1_000,
     tenant,
     eventSource: `/${tenant}/in`,
-    eventId: `e${i}`,
     origin: { topic: topicFamilies.raw('gusto').name, partition: tenants.indexOf(tenant as 'acme'), offset: i },
-    outcome: 'normalized',
-    source: 'gusto',
-    connectionId: 'in',
-    eventIds: [`e${i}`],
-    payloadDigest: 'd',
   });
   const person = { subject: `person-${i % 3}`, reason: `told to ${tenant}` };
   const settled: AuditRecord = {

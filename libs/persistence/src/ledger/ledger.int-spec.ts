@@ -1,5 +1,4 @@
 import type { AuditRecord } from '@tributary/contracts';
-import { acceptedRecord } from '@tributary/domain';
 import { type LedgerRow, leafHash } from '@tributary/ledger';
 import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
@@ -8,6 +7,7 @@ import { Database } from '../database.js';
 import { RowRefused } from '../database-errors.js';
 import { migrate } from '../migrate.js';
 import { PersonalReader, type SealedRow } from '../personal/personal-reader.js';
+import { anAcceptedRecord } from '../testing/an-accepted-record.js';
 import { oneDataKey } from '../testing/one-data-key.js';
 import { tamper } from '../testing/tamper.js';
 import { Ledger } from './ledger.js';
@@ -30,22 +30,10 @@ afterAll(() => database.close());
 
 const january = Date.UTC(2026, 0, 15);
 
-function aRecord(offset: number, over: Partial<AuditRecord> = {}): AuditRecord {
-  const record = acceptedRecord({
-    actor: 'normalizer/1',
-    occurredAtMs: january,
-    tenant: 'acme',
-    eventSource: '/acme/in',
-    eventId: `e${offset}`,
-    origin: { topic: 'raw.gusto.v1', partition: 0, offset },
-    outcome: 'normalized',
-    source: 'gusto',
-    connectionId: 'in',
-    eventIds: [`e${offset}`],
-    payloadDigest: 'd',
-  });
-  return { ...record, ...over };
-}
+const aRecord = (offset: number, over: Partial<AuditRecord> = {}): AuditRecord => ({
+  ...anAcceptedRecord(offset, { occurredAtMs: january }),
+  ...over,
+});
 
 const anEntry = (offset: number, over: Partial<LedgerEntry> = {}): LedgerEntry => ({
   partition: 0,

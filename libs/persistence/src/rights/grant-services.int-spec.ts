@@ -1,4 +1,3 @@
-import { acceptedRecord } from '@tributary/domain';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../database.js';
 import { DeadLetterActs } from '../dead-letter-acts.js';
@@ -11,6 +10,7 @@ import { pendingMigrations } from '../migrate.js';
 import { DataKeys } from '../personal/data-keys.js';
 import { defaultKeysUrl, prepareKeyDatabase } from '../personal/key-database.js';
 import { LedgerKeys } from '../personal/ledger-keys.js';
+import { anAcceptedRecord } from '../testing/an-accepted-record.js';
 import { withMigratedDatabase } from '../testing/migrated-database.js';
 import { grantServices } from './grant-services.js';
 import { roleOf, type ServiceWithTables, servicesWithTables } from './service-rights.js';
@@ -66,19 +66,7 @@ const entry = (offset: number, timestampMs: number) => ({
   partition: 0,
   offset: BigInt(offset),
   timestampMs,
-  record: acceptedRecord({
-    actor: 'normalizer/1',
-    occurredAtMs: timestampMs,
-    tenant: 'acme',
-    eventSource: '/acme/in',
-    eventId: `e${offset}`,
-    origin: { topic: 'raw.gusto.v1', partition: 0, offset },
-    outcome: 'normalized',
-    source: 'gusto',
-    connectionId: 'in',
-    eventIds: [`e${offset}`],
-    payloadDigest: 'd',
-  }),
+  record: anAcceptedRecord(offset, { occurredAtMs: timestampMs }),
 });
 
 describe('a service under its own login', () => {
