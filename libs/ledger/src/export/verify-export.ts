@@ -267,11 +267,24 @@ class ExportVerifier {
         what: `${manifest.rowFormat} is not a form that was signed: only an export as ndjson can be verified`,
       });
     }
+    const { from, to } = manifest.query;
+    const hasLimits = from !== null || to !== null;
+    if (hasLimits) {
+      this.notes.push(
+        `only rows of ${[from && `from ${from} on`, to && `before ${to}`].filter(Boolean).join(' and ')}: that the offsets which are named are all of that time is not shown`,
+      );
+    }
     const exported = new Set(manifest.ranges.map(({ tree }) => originOf(tree)));
     for (const [origin, heads] of this.heads) {
       if (exported.has(origin)) continue;
       const isOlder = heads.some(({ signedAtMs }) => signedAtMs <= Date.parse(manifest.createdAt));
-      if (!isOlder || manifest.query.from !== null) continue;
+      if (!isOlder) continue;
+      if (hasLimits) {
+        this.notes.push(
+          `${origin} was signed before the export was made: that it has no row of the time that was asked for is not shown`,
+        );
+        continue;
+      }
       this.findings.add({ flaw: 'missing', what: `${origin} was signed before the export was made and is not in it` });
     }
   }
