@@ -3,6 +3,7 @@ import { type Checkpoint, openCheckpoint, originOf, splitNotes } from '../checkp
 import type { VerifyingKey } from '../checkpoint/keys.js';
 import { FrontierBroken } from '../merkle/frontier.js';
 import { type Finding, Findings } from '../verify/finding.js';
+import { forksIn } from '../verify/forks.js';
 import { RangeCheck } from '../verify/range-check.js';
 import { type ExportFiles, linesOf } from './export-files.js';
 import { type ExportedRange, type ExportFile, type ExportManifest, manifestName, readManifest } from './manifest.js';
@@ -84,7 +85,7 @@ class ExportVerifier {
       this.openCheckpoint(note, 'a checkpoint of the export');
     for (const note of splitNotes(this.options.checkpoints ?? ''))
       this.openCheckpoint(note, 'a checkpoint from elsewhere');
-    for (const heads of this.heads.values()) this.refuseForks(heads);
+    for (const finding of forksIn([...this.heads.values()].flat())) this.findings.add(finding);
   }
 
   private openCheckpoint(note: string, which: string): Checkpoint | undefined {
@@ -97,20 +98,6 @@ class ExportVerifier {
       const [title = ''] = note.split('\n', 1);
       this.findings.add({ flaw: 'checkpoint', what: `${which} (${title}) is refused: ${(error as Error).message}` });
       return undefined;
-    }
-  }
-
-  private refuseForks(heads: readonly Checkpoint[]): void {
-    const bySize = new Map<number, Checkpoint>();
-    for (const head of heads) {
-      const other = bySize.get(head.size) ?? head;
-      bySize.set(head.size, other);
-      if (other.root.equals(head.root)) continue;
-      this.findings.add({
-        flaw: 'forked',
-        partition: head.tree.partition,
-        what: `two different trees of ${head.size} rows were signed, at ${timeOf(other)} and at ${timeOf(head)}: whoever holds the key has told two stories`,
-      });
     }
   }
 
