@@ -6,8 +6,10 @@ export type { ExportedRange, ExportFile, ExportManifest } from './export/manifes
 export { type Verification, verifyExport } from './export/verify-export.js';
 export { ExportFileWriter, type ExportSink, putManifest, rangeProof } from './export/write-export.js';
 export { Frontier } from './merkle/frontier.js';
-export type { RangeRoot } from './merkle/proofs.js';
+export { includes, isConsistent, type RangeRoot } from './merkle/proofs.js';
 export { isStoredLevel, rangeRoots } from './merkle/stored-tree.js';
+export { makeRowProof, type RowProof, writeRowProof } from './proof/row-proof.js';
+export { type RowProofVerification, verifyRowProof } from './proof/verify-row-proof.js';
 export { type Json, type LedgerRow, leafHash, leafHashOf, rowText } from './row.js';
 export { type Finding, Findings } from './verify/finding.js';
 export { forksIn } from './verify/forks.js';

@@ -14,6 +14,7 @@ export { offsetsAccepted } from './facts.js';
 export * from './integrations.js';
 export * from './ledger-export/export-folder-sink.js';
 export * from './ledger-export/export-ledger.js';
+export * from './ledger-export/prove-row.js';
 export * from './ledger-export/verify-database.js';
 export * from './ledger-reader.js';
 export * from './proof-ports.js';
