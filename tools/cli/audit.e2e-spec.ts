@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeRowProof, rowText, writeRowProof } from '@tributary/ledger';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryExport, MemoryTree, verifying } from '../../libs/ledger/src/testing/export-world.js';
 
@@ -73,6 +74,37 @@ describe('tributary audit verify', () => {
     const { code, out } = await tributary('audit', 'verify', ...args, '--checkpoints', bucket);
     expect(code).toBe(1);
     expect(out).toContain('✗ truncated: partition 5: 400 rows had been signed');
+  });
+
+  it('holds the proof of a row as well, and names what was changed in it', async () => {
+    const world = new MemoryTree({ log: 'acme', partition: 5, firstOffset: 7 }, [20, 300]);
+    const [earlier, checkpoint] = world.checkpoints;
+    const row = world.rows[40];
+    if (!earlier || !checkpoint || !row) throw new Error('the ledger in memory has too few rows');
+    const proof = await makeRowProof({ row: rowText(row), index: 40, checkpoint, earlier }, world.rootOf);
+    const at = folder();
+    const [file, key] = [join(at, 'proof.json'), join(at, 'key.pub')];
+    writeFileSync(key, `${verifying.text}\n`);
+    const verify = (text: string, ...more: string[]) => {
+      writeFileSync(file, text);
+      return tributary('audit', 'verify', '--proof', file, '--public-key', key, ...more);
+    };
+    const text = writeRowProof(proof);
+    const { code, out, error } = await verify(text);
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    expect(out).toContain('offset 47 of partition 5: row 40 of the 300 rows of acme/5/7, signed at');
+    expect(out).toContain('grown out of the 20 rows signed at');
+    expect(out).toContain(proof.row);
+    const edited = await verify(text.replace('connector/1', 'connector/2'));
+    expect(edited).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('✗ altered: partition 5: the row, its index'),
+    });
+    const json = await verify(text.replace('"index": 40', '"index": 41'), '--json');
+    expect(JSON.parse(json.out)).toMatchObject({ holds: false, findings: [{ flaw: 'moved' }, { flaw: 'altered' }] });
+    expect(await verify('hello')).toMatchObject({ code: 1, out: expect.stringContaining('✗ file: it is not a proof') });
+    const both = await tributary('audit', 'verify', at, '--proof', file, '--public-key', key);
+    expect(both).toMatchObject({ code: 1, error: expect.stringContaining('give one of a folder, --proof') });
   });
 
   it.each([

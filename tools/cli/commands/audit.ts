@@ -1,20 +1,6 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Checkpoint as CheckpointRecord } from '@tributary/contracts';
-import { topics } from '@tributary/contracts';
+import { writeFileSync } from 'node:fs';
 import { operatedRecord } from '@tributary/domain';
-import { scanTopic } from '@tributary/kafka';
-import {
-  exportFolder,
-  type Finding,
-  generateKey,
-  joinNotes,
-  parseVerifyingKey,
-  splitNotes,
-  type Verification,
-  type VerifyingKey,
-  verifyExport,
-} from '@tributary/ledger';
+import { exportFolder, generateKey, joinNotes, type Verification, verifyExport } from '@tributary/ledger';
 import {
   type DatabaseVerification,
   type ExportFormat,
@@ -27,6 +13,9 @@ import { LedgerRows, LedgerTrees, RetiredRows } from '@tributary/persistence';
 import { type Command, Option } from 'commander';
 import { acting, CommandFailure, print, reporting } from '../run.js';
 import type { Session } from '../session.js';
+import { keptNotes, keysIn, publishedNotes } from './audit-evidence.js';
+import { renderFindings } from './audit-findings.js';
+import { addRowProofCommand, verifyProofCommand } from './audit-proof.js';
 import { timeOption } from './time-option.js';
 
 export function addAuditCommands(program: Command): void {
@@ -46,14 +35,18 @@ export function addAuditCommands(program: Command): void {
     .requiredOption('--out <folder>', 'a folder that is new or empty')
     .option('--reason <text>', 'why, for the audit trail', 'export')
     .action(acting(program, exportCommand));
+  addRowProofCommand(program, audit);
   audit
     .command('verify [folder]')
-    .description('hold an export, or the database, against the public keys; exits 1 and names what is wrong')
+    .description(
+      'hold an export, the proof of a row, or the database, against the public keys; exits 1 and names what is wrong',
+    )
     .requiredOption('--public-key <file...>', 'public keys of the ledger, also former ones; one a line')
     .option(
       '--checkpoints <path...>',
       'checkpoints that were kept elsewhere: files, or folders with .note files in them',
     )
+    .option('--proof <file>', 'the proof of a row instead of an export, as "audit proof" wrote it')
     .option('--database', 'the live ledger and the published checkpoints instead of an export')
     .option('--json', 'print the whole report as JSON')
     .action(verifyCommandOf(program));
@@ -120,20 +113,28 @@ async function exportCommand(session: Session, options: ExportOptions): Promise<
 interface VerifyOptions {
   readonly publicKey: readonly string[];
   readonly checkpoints?: readonly string[];
+  readonly proof?: string;
   readonly database?: boolean;
   readonly json?: boolean;
 }
 
-/** An export is verified without a session: neither Kafka nor a database need be there. */
+/** An export and a proof are verified without a session: neither Kafka nor a database need be there. */
 function verifyCommandOf(program: Command) {
   const live = acting(program, verifyDatabaseCommand);
-  const offline = reporting(verifyFolderCommand);
+  const offline = reporting(verifyOffline);
   return (folder: string | undefined, options: VerifyOptions): Promise<void> =>
     options.database ? live(folder, options) : offline(folder, options);
 }
 
+async function verifyOffline(folder: string | undefined, options: VerifyOptions): Promise<void> {
+  const { proof } = options;
+  if (proof === undefined) return verifyFolderCommand(folder, options);
+  if (folder !== undefined) throw new CommandFailure('give one of a folder, --proof and --database');
+  verifyProofCommand({ ...options, proof });
+}
+
 async function verifyFolderCommand(folder: string | undefined, options: VerifyOptions): Promise<void> {
-  if (folder === undefined) throw new CommandFailure('name the folder of an export, or give --database');
+  if (folder === undefined) throw new CommandFailure('name the folder of an export, or give --proof or --database');
   const verification = await verifyExport({
     files: exportFolder(folder),
     keys: keysIn(options.publicKey),
@@ -149,7 +150,8 @@ async function verifyDatabaseCommand(
   folder: string | undefined,
   options: VerifyOptions,
 ): Promise<void> {
-  if (folder !== undefined) throw new CommandFailure('give either a folder or --database');
+  if (folder !== undefined || options.proof !== undefined)
+    throw new CommandFailure('give one of a folder, --proof and --database');
   const verification = await verifyDatabase({
     rows: new LedgerRows(session.database),
     trees: new LedgerTrees(session.database),
@@ -160,50 +162,6 @@ async function verifyDatabaseCommand(
   });
   print(options.json ? JSON.stringify(verification, null, 2) : renderDatabase(verification));
   if (!verification.holds) process.exitCode = 1;
-}
-
-async function publishedNotes(session: Session): Promise<string[]> {
-  const { client, codec } = session.platform;
-  const values: Buffer[] = [];
-  await scanTopic({
-    client,
-    topic: topics.auditCheckpoints.name,
-    onRecord: ({ value }) => {
-      if (value) values.push(value);
-    },
-  });
-  const notes: string[] = [];
-  for (const value of values) {
-    notes.push((await codec.decode<CheckpointRecord>(value, 'tributary.audit.Checkpoint')).value.note);
-  }
-  return notes;
-}
-
-/** A folder is a bucket that was copied: each checkpoint a file, in folders by tree. */
-function keptNotes(paths: readonly string[] = []): string[] {
-  return paths.flatMap((path) => {
-    if (!isFolder(path)) return splitNotes(textIn(path));
-    const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.note'));
-    if (files.length === 0) throw new CommandFailure(`${path} has no checkpoint: no file in it ends with .note`);
-    return files.sort().map((name) => textIn(join(path, name)));
-  });
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-function keysIn(files: readonly string[]): VerifyingKey[] {
-  const lines = files.flatMap((file) => textIn(file).split('\n'));
-  return lines.filter((line) => line.trim() !== '').map(parseVerifyingKey);
-}
-
-function textIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new CommandFailure((error as Error).message);
-  }
 }
 
 /** On standard error, and only for a person who waits. */
@@ -234,12 +192,4 @@ function renderDatabase({ holds, trees, findings, moreFindings }: DatabaseVerifi
     ...renderFindings(findings, moreFindings),
     holds ? '✓ the ledger is what was signed' : '✗ the ledger is not what was signed',
   ].join('\n');
-}
-
-function renderFindings(findings: readonly Finding[], more: number): string[] {
-  const lines = findings.map(({ flaw, partition, what }) => {
-    const where = partition === undefined ? '' : ` partition ${partition}:`;
-    return `✗ ${flaw}:${where} ${what}`;
-  });
-  return more > 0 ? [...lines, `  and ${more} more`] : lines;
 }
