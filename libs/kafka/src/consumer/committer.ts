@@ -160,9 +160,8 @@ export class Committer {
 const hasNews = (owner: OwnedPartition): boolean =>
   isChanged(owner) || (owner.pair !== undefined && (isChanged(owner.pair.main) || isChanged(owner.pair.retry)));
 
-/** Nothing was read or said of it yet, so there is nothing to say. */
-const isUntouched = ({ version, pair }: OwnedPartition): boolean =>
-  pair ? pair.main.version + pair.retry.version === 0 : version === 0;
+/** Nothing was read of it yet, so there is nothing to say. Of a pair there is: that nobody acts, which the next owner must know. */
+const isUntouched = ({ version, pair }: OwnedPartition): boolean => !pair && version === 0;
 
 const isChanged = ({ version, committedVersion }: OwnedPartition): boolean => version !== committedVersion;
 
