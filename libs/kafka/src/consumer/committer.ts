@@ -78,6 +78,7 @@ export class Committer {
 
   /** The last commit before another member may own our partitions. */
   async commitForJoin({ asNewMember }: Join): Promise<void> {
+    if (this.options.plantedBug === 'join-unsaid') return;
     await this.lastTries(asNewMember ? restartLimitMs : rebalanceLimitMs, () => !this.closed);
   }
 
