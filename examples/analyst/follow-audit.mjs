@@ -8,6 +8,11 @@ import kafkajs from 'kafkajs';
 const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '10' }, 'from-beginning': { type: 'boolean', default: false } },
 });
+const seconds = Number(values.seconds);
+if (!(seconds > 0 && seconds < 86_400)) {
+  console.error(`--seconds is ${values.seconds}; write a number, for example 10`);
+  process.exit(2);
+}
 const { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: host } = process.env;
 if (!brokers || !host) {
   console.error('set KAFKA_BROKERS and SCHEMA_REGISTRY_URL, as npm start prints them');
@@ -41,7 +46,7 @@ await consumer.run({
   },
 });
 
-await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1000));
+await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 await consumer.disconnect();
 
 for (const [what, count] of [...counts].sort(([, a], [, b]) => b - a)) console.log(String(count).padStart(8), what);

@@ -1,11 +1,17 @@
 // What happened in an export of the ledger, by SQL over its Parquet files.
 //   npx node examples/analyst/query-parquet.mjs <folder>
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 
 const [folder] = process.argv.slice(2);
 if (!folder) {
   console.error('usage: node query-parquet.mjs <folder of "tributary audit export --format parquet">');
+  process.exit(2);
+}
+
+if (globSync('rows-*.parquet', { cwd: folder }).length === 0) {
+  console.error(`${folder} has no rows-*.parquet: name the folder of an export with --format parquet`);
   process.exit(2);
 }
 

@@ -82,6 +82,16 @@ describe('erasing a person', () => {
     expect(exported).toContain(subject);
     expect(exported).not.toContain(other);
 
+    const [handedOut] = await eventually(
+      async () => {
+        const rows = await system.facts("SELECT * FROM ledger.fact WHERE action = 'exported'");
+        expect(rows).toHaveLength(1);
+        return rows;
+      },
+      { timeoutMs: patienceMs, what: 'the audit record of the export' },
+    );
+    expect(handedOut).toMatchObject({ tenant: 'ledger', entity: expect.stringMatching(/^subject:[0-9a-f]{32}$/) });
+
     const hold = /legal hold (\S+)/.exec(
       expectDone(await system.tributary('ledger', 'hold', ...person, '--reason', 'a lawsuit')),
     )?.[1];

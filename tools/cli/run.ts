@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import { output } from './output.js';
 import { Session } from './session.js';
 
 /** Said to the person, without a stack; the command exits with 1. */
@@ -46,7 +47,7 @@ function describe(error: unknown): string {
   return isExpected ? error.message : (error.stack ?? error.message);
 }
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const print = (text: string): void => void output.write(`${text}\n`);
 
 /** Asks a person before something changes; a pipe or --yes means yes. @throws CommandFailure when the answer is no. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {

@@ -18,6 +18,9 @@ const plain = {
   middle: '  ',
 };
 
+/** What others wrote, such as a destination's answer or an event's id: its control characters have no business in a terminal. */
+export const oneLine = (text: string, most = 80): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, most);
+
 /** A table that a person can read and `awk` can split. Numbers stand to the right. */
 export function renderTable(head: readonly string[], rows: ReadonlyArray<readonly (string | number)[]>): string {
   const colAligns = head.map((_, i) =>

@@ -85,7 +85,7 @@ async function firstDelivery({ sandbox }: Environment): Promise<void> {
   }
 }
 
-function describe({ stack, services, sandbox, secrets }: Environment): string {
+function describe({ stack, services, sandbox, secrets, launcher }: Environment): string {
   const lines = [...services.values()].map(
     ({ name, url }) =>
       `  ${name.padEnd(16)} ${url}/health/ready  ${url}/metrics${name === 'ingress' ? '' : `  ${url}/debug/runtime`}`,
@@ -98,7 +98,10 @@ function describe({ stack, services, sandbox, secrets }: Environment): string {
     'Use the command line in another terminal:',
     `  export KAFKA_BROKERS=${stack.kafka.brokers.join(',')} SCHEMA_REGISTRY_URL=${stack.registry.url} DATABASE_URL=${stack.postgres.url}`,
     `  export SANDBOX_URL=${sandbox.url} DEMO_API_KEY=${secrets.DEMO_API_KEY}`,
+    // Without it, what is personal in the ledger stays locked, and nobody can be erased.
+    `  export LEDGER_KEYS_FILE=${launcher.environment.LEDGER_KEYS_FILE}`,
     '  npx tributary prove        npx tributary health        npx tributary dlt list',
+    `  npx tributary audit verify --database --public-key ${launcher.auditPublicKeyFile}`,
     '',
     `Logs are in ${stack.dataDir}/logs. Ctrl-C stops everything.`,
   ].join('\n');

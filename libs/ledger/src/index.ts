@@ -10,4 +10,5 @@ export type { RangeRoot } from './merkle/proofs.js';
 export { isStoredLevel, rangeRoots } from './merkle/stored-tree.js';
 export { type Json, type LedgerRow, leafHash, leafHashOf, rowText } from './row.js';
 export { type Finding, Findings } from './verify/finding.js';
+export { forksIn } from './verify/forks.js';
 export { type CheckedPiece, RangeCheck } from './verify/range-check.js';

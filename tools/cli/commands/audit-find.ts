@@ -2,9 +2,13 @@ import { csvRow } from '@tributary/operations';
 import { type AuditFact, AuditReader, filterNames, parseAuditFilter } from '@tributary/operations/audit';
 import { LedgerView, subjectIndexOf } from '@tributary/persistence';
 import type { Command } from 'commander';
+import { type Output, output } from '../output.js';
 import { acting, CommandFailure, print } from '../run.js';
 import type { Session } from '../session.js';
-import { renderTable } from '../table.js';
+import { oneLine, renderTable } from '../table.js';
+
+/** A table is in memory as a whole. */
+const mostInTable = 10_000;
 
 type FindOptions = Readonly<Partial<Record<(typeof filterNames)[number], string>>> & {
   readonly limit: string;
@@ -44,11 +48,13 @@ async function findCommand(session: Session, { limit, json, csv, ...given }: Fin
   if (!/^\d{1,6}$/.test(limit) || Number(limit) < 1)
     throw new CommandFailure(`--limit is ${limit}; it must be a whole number from 1 to 999999`);
   if (json && csv) throw new CommandFailure('--json and --csv exclude each other');
+  if (!json && !csv && Number(limit) > mostInTable)
+    throw new CommandFailure(`a table shows ${mostInTable} records at most; --json and --csv write any number`);
   const facts = readerOf(session).findAll('all-tenants', parseAuditFilter(given), Number(limit));
-  if (csv) return writeCsv(facts);
+  if (csv) return writeCsv(output, facts);
+  if (json) return writeJson(output, facts);
   const found: AuditFact[] = [];
   for await (const fact of facts) found.push(fact);
-  if (json) return print(JSON.stringify(found, null, 2));
   print(found.length === 0 ? 'nothing found' : renderFacts(found));
 }
 
@@ -97,15 +103,35 @@ const columns = [
   'receipt',
 ] as const satisfies readonly (keyof AuditFact)[];
 
-async function writeCsv(facts: AsyncIterable<AuditFact>): Promise<void> {
-  process.stdout.write(csvRow([...columns, 'details']));
+type Answer = Pick<Output, 'write'>;
+
+async function writeCsv(answer: Answer, facts: AsyncIterable<AuditFact>): Promise<void> {
+  await answer.write(csvRow([...columns, 'details']));
   for await (const fact of facts) {
-    const isTaken = process.stdout.write(csvRow([...columns.map((name) => fact[name]), JSON.stringify(fact.details)]));
-    if (!isTaken) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    const row = csvRow([...columns.map((name) => fact[name]), JSON.stringify(fact.details)]);
+    if (!(await answer.write(row))) return;
   }
 }
 
-function renderFacts(facts: readonly AuditFact[]): string {
+/** One list, of which only a page is in memory. */
+export async function writeJson(answer: Answer, facts: AsyncIterable<unknown>): Promise<void> {
+  let before = '[\n';
+  for await (const fact of facts) {
+    const text = JSON.stringify(fact, null, 2).replaceAll(/^/gm, '  ');
+    if (!(await answer.write(`${before}${text}`))) return;
+    before = ',\n';
+  }
+  await answer.write(before === '[\n' ? '[]\n' : '\n]\n');
+}
+
+/** What cannot be read is said before what can: a blank would look as if there had been no reason. */
+function whyOf({ personal, reason, errorCode }: AuditFact): string {
+  if (personal === 'locked') return 'locked: needs LEDGER_KEYS_FILE';
+  if (personal === 'erased') return 'erased';
+  return reason ?? errorCode ?? '';
+}
+
+export function renderFacts(facts: readonly AuditFact[]): string {
   const rows = facts.map((fact) => [
     fact.recordedAt,
     fact.stage,
@@ -113,12 +139,9 @@ function renderFacts(facts: readonly AuditFact[]): string {
     fact.outcome,
     fact.actor,
     fact.tenant ?? '',
-    fact.event ?? fact.entity ?? '',
+    oneLine(fact.event ?? fact.entity ?? ''),
     [fact.destination, fact.connection].filter(Boolean).join('/'),
-    oneLine(fact.personal === 'locked' ? 'locked: needs LEDGER_KEYS_FILE' : (fact.reason ?? fact.errorCode ?? '')),
+    oneLine(whyOf(fact)),
   ]);
   return renderTable(['recorded', 'stage', 'action', 'outcome', 'actor', 'tenant', 'about', 'where', 'reason'], rows);
 }
-
-// A reason quotes somebody else's answer: control characters of it have no business in a terminal.
-const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 80);

@@ -27,6 +27,7 @@ import { LedgerRows, LedgerTrees, RetiredRows } from '@tributary/persistence';
 import { type Command, Option } from 'commander';
 import { acting, CommandFailure, print, reporting } from '../run.js';
 import type { Session } from '../session.js';
+import { timeOption } from './time-option.js';
 
 export function addAuditCommands(program: Command): void {
   const audit = program.command('audit').description('exports of the ledger, and proof that nobody changed it');
@@ -38,8 +39,8 @@ export function addAuditCommands(program: Command): void {
   audit
     .command('export')
     .description('rows of the ledger in files, with what proves them; ndjson is the form that can be verified')
-    .option('--from <time>', 'only records from this time on (ISO 8601)')
-    .option('--to <time>', 'only records before this time (ISO 8601)')
+    .option('--from <time>', 'only records from this time on (ISO 8601 with a zone)')
+    .option('--to <time>', 'only records before this time')
     .option('--tenant <id>', 'only records of this tenant')
     .addOption(new Option('--format <format>', 'form of the rows').choices(exportFormats).default('ndjson'))
     .requiredOption('--out <folder>', 'a folder that is new or empty')
@@ -81,7 +82,7 @@ interface ExportOptions {
 
 async function exportCommand(session: Session, options: ExportOptions): Promise<void> {
   const { format, tenant, out, reason } = options;
-  const [from, to] = [timeOf(options.from), timeOf(options.to)];
+  const [from, to] = [timeOption('--from', options.from), timeOption('--to', options.to)];
   if (from && to && from >= to) throw new CommandFailure('--from is not before --to');
   const manifest = await exportLedger(
     {
@@ -203,13 +204,6 @@ function textIn(file: string): string {
   } catch (error) {
     throw new CommandFailure((error as Error).message);
   }
-}
-
-function timeOf(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new CommandFailure(`${text} is not a time; write 2026-01-31T12:00:00Z`);
-  return time;
 }
 
 /** On standard error, and only for a person who waits. */

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-import { reasonAbout, retirementLogOf } from './ledger-options.js';
+import { reasonAbout, retirementLogOf, warnOfUnknown } from './ledger-options.js';
 
 interface SetOptions {
   readonly tenant?: string;
@@ -74,15 +74,15 @@ async function setCommand(session: Session, options: SetOptions): Promise<void> 
   const { tenant, allTenants, days, asMonths } = options;
   if ((tenant === undefined) === !allTenants) throw new CommandFailure('give either --tenant or --all-tenants');
   if ((days === undefined) === !asMonths) throw new CommandFailure('give either --days or --as-months');
-  if (tenant?.trim() === '') throw new CommandFailure('--tenant is empty');
   if (days !== undefined && !/^\d{1,6}$/.test(days))
     throw new CommandFailure(`--days is ${days}; write a whole number`);
-  const reason = reasonAbout({ reason: options.reason });
+  const reason = reasonAbout({ reason: options.reason, ...(tenant !== undefined && { tenant }) });
   const scope = { tenant: tenant ?? '', class: options.class };
   await retentionOf(session).set(scope, days === undefined ? undefined : Number(days), {
     actor: session.actor,
     reason,
   });
+  if (tenant !== undefined) await warnOfUnknown(session, tenant);
   print('done; tributary ledger retention run shows what goes now');
 }
 

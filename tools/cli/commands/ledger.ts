@@ -1,7 +1,7 @@
 import { integer, readSettings } from '@tributary/config';
 import { topics } from '@tributary/contracts';
 import { operatedRecord } from '@tributary/domain';
-import { acceptGap, type RetirablePlan, Retirement } from '@tributary/operations';
+import { acceptGap, personFacts, type RetirablePlan, Retirement } from '@tributary/operations';
 import {
   isMonth,
   Ledger,
@@ -14,10 +14,11 @@ import {
   SubjectRecords,
 } from '@tributary/persistence';
 import type { Command } from 'commander';
+import { output } from '../output.js';
 import { acting, CommandFailure, confirm, print } from '../run.js';
 import type { Session } from '../session.js';
 import { renderTable } from '../table.js';
-import { heldKeysOf, reasonAbout, retirementLogOf } from './ledger-options.js';
+import { heldKeysOf, reasonAbout, retirementLogOf, warnOfUnknown } from './ledger-options.js';
 import { addRetentionCommands } from './ledger-retention.js';
 
 const retentionSettings = {
@@ -40,6 +41,8 @@ interface PersonOptions {
   readonly tenant: string;
   readonly subject: string;
 }
+
+type ExportOptions = PersonOptions & { readonly reason: string };
 
 export function addLedgerCommands(program: Command): void {
   const ledger = program.command('ledger').description('the ledger: its keys, how long it is kept, whom it forgets');
@@ -86,6 +89,7 @@ export function addLedgerCommands(program: Command): void {
     .description('everything that the ledger has of a person, one JSON object a line')
     .requiredOption('--tenant <tenant>', 'tenant')
     .requiredOption('--subject <subject>', 'subject of the events about the person')
+    .option('--reason <text>', 'why, for the audit trail; must not name the person', 'export of the data of a person')
     .action(acting(program, exportCommand));
 }
 
@@ -133,6 +137,7 @@ async function holdCommand(session: Session, options: HoldOptions): Promise<void
   const subjectIndex = subject === undefined ? null : subjectIndexOf(session, { tenant, subject });
   const id = await new LegalHolds(session.database).place({ tenant, subjectIndex, reason, placedBy: session.actor });
   await tell(session, { action: 'held', entity: `legal-hold:${id}`, tenant, reason });
+  await warnOfUnknown(session, tenant, subjectIndex);
   print(`legal hold ${id}`);
 }
 
@@ -181,20 +186,26 @@ function printPlan({ months, refusals }: RetirablePlan): void {
   for (const { month, why } of refusals) print(`refused: ${month}: ${why}`);
 }
 
-async function exportCommand(session: Session, person: PersonOptions): Promise<void> {
-  const { dataKeys } = heldKeysOf(session);
+async function exportCommand(session: Session, options: ExportOptions): Promise<void> {
+  const reason = reasonAbout(options);
+  const { dataKeys, keys } = heldKeysOf(session);
   const reader = new PersonalReader(dataKeys);
   const records = new SubjectRecords(session.database);
-  let count = 0;
-  for await (const fact of records.facts(subjectIndexOf(session, person))) {
+  const index = subjectIndexOf(session, options);
+  if (!(await records.isKnown(index))) throw new CommandFailure('the ledger has nothing about this subject');
+  // Before the first line: nobody gets what is known of a person without a trace.
+  await tell(session, {
+    action: 'exported',
+    entity: `subject:${index.toString('hex')}`,
+    tenant: options.tenant,
+    reason,
+  });
+  for await (const fact of personFacts({ keys, subjects: records }, options)) {
     const [reading] = await reader.open([fact]);
     const { personal, subject_index, leaf_hash, ...plain } = fact;
-    print(
-      JSON.stringify({ ...plain, personal: reading?.state === 'open' ? reading.fields : (reading?.state ?? null) }),
-    );
-    count += 1;
+    const told = { ...plain, personal: reading?.state === 'open' ? reading.fields : (reading?.state ?? null) };
+    if (!(await output.write(`${JSON.stringify(told)}\n`))) return;
   }
-  if (count === 0) throw new CommandFailure('the ledger has nothing about this subject');
 }
 
 type Told = Pick<Parameters<typeof operatedRecord>[0], 'action' | 'entity' | 'reason'> & { readonly tenant: string };

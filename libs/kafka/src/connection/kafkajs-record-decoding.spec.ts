@@ -136,11 +136,14 @@ describe('record batches decoded in one pass', () => {
     ['a record longer than the batch', (batch) => batch.writeUInt8(0x7e, 61)],
     ['more records than there are', (batch) => batch.writeInt32BE(3, 57)],
     ['a record of no length', (batch) => batch.writeUInt8(0x01, 61)],
+    ['fewer bytes than a batch begins with', (batch) => batch.writeInt32BE(-12, 8)],
     ['a key longer than its record', (batch) => batch.writeUInt8(0x14, 65)],
   ])('are refused with the offset of the batch: %s', async (_, spoil) => {
     const one = { key: Buffer.from('k'), value: Buffer.from('value') };
     const input = await batchOf({ firstOffset: long(4_000) }, [one, one]);
     spoil(input);
-    await expect(ours(new DecoderOf(input))).rejects.toThrow(/^the batch at offset 4000 is not \d records: /);
+    await expect(ours(new DecoderOf(input))).rejects.toThrow(
+      /^the batch at offset 4000 (is not \d records: |has -12 bytes)/,
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { crc32c } from './crc32c.js';
+import { kafkaJsModule } from './kafkajs-module.js';
 
 type Bytes = Buffer | string | null | undefined;
 
@@ -52,18 +53,12 @@ export function encodeRecordsInOnePass(): void {
   const encodeSlowly = require(recordModule) as (facts: RecordFacts) => Encoded;
   const { RecordBatch } = require(batchModule) as { RecordBatch: (facts: object) => Promise<Encoded> };
   // kafkajs loads the requests that use these when it sends the first one.
-  exportsOf(require, recordModule).exports = (facts: RecordFacts) => new EncodedRecord(facts, encodeSlowly);
-  exportsOf(require, batchModule).exports = {
+  kafkaJsModule(require, recordModule).exports = (facts: RecordFacts) => new EncodedRecord(facts, encodeSlowly);
+  kafkaJsModule(require, batchModule).exports = {
     MAGIC_BYTE: magicByte,
     RecordBatch: async (facts: BatchFacts) =>
       (facts.compression ?? 0) & compressionMask ? RecordBatch(facts) : encodeBatch(facts),
   };
-}
-
-function exportsOf(require: NodeJS.Require, path: string): { exports: unknown } {
-  const module = require.cache[path];
-  if (!module) throw new Error(`kafkajs has no module ${path}; this release of kafkajs is not the one that is patched`);
-  return module;
 }
 
 /** A record that knows its size and writes itself where it belongs. */

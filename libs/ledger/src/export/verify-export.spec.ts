@@ -78,6 +78,9 @@ describe('an export that nobody touched', () => {
     const tree = new MemoryTree({ log, partition: 5, firstOffset: 0 }, [5, 9]);
     const tenants = await (await MemoryExport.of([tree], { tenant: 'acme' })).verify();
     expect(tenants.notes.join()).toContain('left out is not');
+    const window = await (await MemoryExport.of([tree], { from: 2, to: 4 })).verify();
+    expect(window.notes.join()).toContain('all of that time is not shown');
+    expect((await (await MemoryExport.of([tree])).verify()).notes).toEqual([]);
     const later = new MemoryTree({ log, partition: 5, firstOffset: 0 }, [5, 9, 2_000]);
     const world = await MemoryExport.of([tree]);
     world.setManifest((manifest) => ({ ...manifest, createdAt: '2026-01-01T00:00:10.000Z' }));
@@ -373,6 +376,15 @@ describe('an export is refused whose', () => {
     world.setManifest((manifest) => ({ ...manifest, ranges: manifest.ranges.slice(0, 1) }));
     const { findings } = await world.verify();
     expect(findings).toEqual([expect.objectContaining({ flaw: 'missing', what: expect.stringContaining('/6/0') })]);
+  });
+
+  it.each([{ to: 2 }, { from: 1 }])('partition is not there, unless a time was asked for: %j', async (choice) => {
+    const other = new MemoryTree({ log, partition: 6, firstOffset: 0 }, [3]);
+    // Nothing of partition 6 is of that time, and its checkpoint comes from elsewhere.
+    const world = await MemoryExport.of([small()], choice);
+    const { findings, notes } = await world.verify(other.checkpoints);
+    expect(findings).toEqual([]);
+    expect(notes.join()).toContain('/6/0 was signed before the export was made');
   });
 
   it('hashes were changed though its rows are right', async () => {

@@ -3,6 +3,7 @@ import { type Checkpoint, openCheckpoint, originOf, splitNotes } from '../checkp
 import type { VerifyingKey } from '../checkpoint/keys.js';
 import { FrontierBroken } from '../merkle/frontier.js';
 import { type Finding, Findings } from '../verify/finding.js';
+import { forksIn } from '../verify/forks.js';
 import { RangeCheck } from '../verify/range-check.js';
 import { type ExportFiles, linesOf } from './export-files.js';
 import { type ExportedRange, type ExportFile, type ExportManifest, manifestName, readManifest } from './manifest.js';
@@ -84,7 +85,7 @@ class ExportVerifier {
       this.openCheckpoint(note, 'a checkpoint of the export');
     for (const note of splitNotes(this.options.checkpoints ?? ''))
       this.openCheckpoint(note, 'a checkpoint from elsewhere');
-    for (const heads of this.heads.values()) this.refuseForks(heads);
+    for (const finding of forksIn([...this.heads.values()].flat())) this.findings.add(finding);
   }
 
   private openCheckpoint(note: string, which: string): Checkpoint | undefined {
@@ -97,20 +98,6 @@ class ExportVerifier {
       const [title = ''] = note.split('\n', 1);
       this.findings.add({ flaw: 'checkpoint', what: `${which} (${title}) is refused: ${(error as Error).message}` });
       return undefined;
-    }
-  }
-
-  private refuseForks(heads: readonly Checkpoint[]): void {
-    const bySize = new Map<number, Checkpoint>();
-    for (const head of heads) {
-      const other = bySize.get(head.size) ?? head;
-      bySize.set(head.size, other);
-      if (other.root.equals(head.root)) continue;
-      this.findings.add({
-        flaw: 'forked',
-        partition: head.tree.partition,
-        what: `two different trees of ${head.size} rows were signed, at ${timeOf(other)} and at ${timeOf(head)}: whoever holds the key has told two stories`,
-      });
     }
   }
 
@@ -267,11 +254,24 @@ class ExportVerifier {
         what: `${manifest.rowFormat} is not a form that was signed: only an export as ndjson can be verified`,
       });
     }
+    const { from, to } = manifest.query;
+    const hasLimits = from !== null || to !== null;
+    if (hasLimits) {
+      this.notes.push(
+        `only rows of ${[from && `from ${from} on`, to && `before ${to}`].filter(Boolean).join(' and ')}: that the offsets which are named are all of that time is not shown`,
+      );
+    }
     const exported = new Set(manifest.ranges.map(({ tree }) => originOf(tree)));
     for (const [origin, heads] of this.heads) {
       if (exported.has(origin)) continue;
       const isOlder = heads.some(({ signedAtMs }) => signedAtMs <= Date.parse(manifest.createdAt));
-      if (!isOlder || manifest.query.from !== null) continue;
+      if (!isOlder) continue;
+      if (hasLimits) {
+        this.notes.push(
+          `${origin} was signed before the export was made: that it has no row of the time that was asked for is not shown`,
+        );
+        continue;
+      }
       this.findings.add({ flaw: 'missing', what: `${origin} was signed before the export was made and is not in it` });
     }
   }

@@ -4,6 +4,7 @@ import { withDatabase } from '@tributary/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventsPerTenant, ledgerOfTwoTenants } from '../testing/ledger-of-two-tenants.js';
 import { AuditApi } from './audit-api.js';
+import { cursorOf } from './audit-cursor.js';
 import type { AuditFact } from './audit-record-view.js';
 
 const held = withDatabase();
@@ -57,7 +58,14 @@ async function get(target: string, id = 'acme', method = 'GET') {
 
 const day = 'from=2026-01-15T00:00:00Z&to=2026-01-16T00:00:00Z';
 
+const cursorAt = (recordedAtMs: number) => cursorOf({ recordedAtMs, partition: 0, offset: '0' }, {});
+
 describe('the audit API', () => {
+  it('takes a question mark for a part of what is asked', async () => {
+    const { status, json } = await get('/v1/audit/records?event=e7?');
+    expect({ status, records: json.records }).toEqual({ status: 200, records: [] });
+  });
+
   it.each([
     ['/v1/audit/records', 2 * eventsPerTenant],
     ['/v1/audit/records?limit=1000', 2 * eventsPerTenant],
@@ -111,7 +119,14 @@ describe('the audit API', () => {
     ['more rows than a page has', '/v1/audit/records?limit=1001', 400, /limit must be/],
     ['a negative number of rows', '/v1/audit/records?limit=-1', 400, /limit must be/],
     ['a time without a zone', '/v1/audit/records?from=2026-01-15T00:00:00', 400, /from is no time/],
-    ['a day that there is not', '/v1/audit/records?from=2026-13-15T00:00:00Z', 400, /from is no time/],
+    ['a month that there is not', '/v1/audit/records?from=2026-13-15T00:00:00Z', 400, /from is no time/],
+    ['a day that its month does not have', '/v1/audit/records?from=2026-02-30T00:00:00Z', 400, /from is no time/],
+    ['a time before all records', '/v1/audit/records?from=0000-01-01T00:00:00Z', 400, /from is no time/],
+    ['a time after all records', '/v1/audit/records?to=9999-12-31T23:59:59-01:00', 400, /to is no time/],
+    ['a zone whose + is a blank', '/v1/audit/records?from=2026-01-15T00:00:00+02:00', 400, /%2B/],
+    ['a second question mark', '/v1/audit/records?event=e7?&sql=1', 400, /sql is no filter/],
+    ['a cursor of no time', `/v1/audit/records?cursor=${cursorAt(8.64e15)}`, 400, /none of ours/],
+    ['a cursor of before all records', `/v1/audit/records?cursor=${cursorAt(-1)}`, 400, /none of ours/],
     [
       'times the wrong way round',
       '/v1/audit/records?from=2026-01-16T00:00:00Z&to=2026-01-15T00:00:00Z',

@@ -32,7 +32,7 @@ export class AuditApi {
 
   /** Undefined when the path is none of ours. */
   async answer(request: AuditRequest): Promise<Answer | undefined> {
-    const [path = '', query = ''] = request.target.split('?', 2);
+    const { path, query } = partsOf(request.target);
     if (path !== root && !path.startsWith(`${root}/`)) return undefined;
     const key = apiKeyIn(request.authorization, this.ports.apiKeyOf);
     if (!key) return unauthenticated;
@@ -103,6 +103,12 @@ export class AuditApi {
     }
     return undefined;
   }
+}
+
+/** Only the first question mark ends the path: others belong to what is asked. */
+function partsOf(target: string): { readonly path: string; readonly query: string } {
+  const end = target.indexOf('?');
+  return end < 0 ? { path: target, query: '' } : { path: target.slice(0, end), query: target.slice(end + 1) };
 }
 
 type Parameters = Readonly<Record<string, string>>;

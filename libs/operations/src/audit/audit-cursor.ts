@@ -1,5 +1,5 @@
 import { digestOfParts } from '@tributary/domain';
-import { type AuditFilter, BadAuditQuestion } from './audit-filter.js';
+import { type AuditFilter, BadAuditQuestion, isRecordTime } from './audit-filter.js';
 
 /** The last row that was read; rows go from new to old. */
 export interface AuditPosition {
@@ -22,8 +22,7 @@ export function positionIn(cursor: string, filter: AuditFilter): AuditPosition {
   const [given, digest, recordedAtMs, partition, offset] = partsOf(cursor);
   const isOurs =
     given === version &&
-    Number.isSafeInteger(recordedAtMs) &&
-    Math.abs(recordedAtMs as number) <= 8.64e15 &&
+    isRecordTime(recordedAtMs) &&
     Number.isInteger(partition) &&
     (partition as number) >= 0 &&
     (partition as number) < 2 ** 31 &&
@@ -32,7 +31,7 @@ export function positionIn(cursor: string, filter: AuditFilter): AuditPosition {
   if (!isOurs) throw new BadAuditQuestion('cursor is none of ours; ask without it for the first page');
   if (digest !== digestOf(filter))
     throw new BadAuditQuestion('cursor belongs to another question; keep the filters as they were');
-  return { recordedAtMs: recordedAtMs as number, partition: partition as number, offset };
+  return { recordedAtMs, partition: partition as number, offset };
 }
 
 function partsOf(cursor: string): readonly unknown[] {

@@ -40,8 +40,8 @@ export const textFilters = {
 export const filterNames = [...Object.keys(textFilters), 'subject', 'from', 'to'] as const;
 
 const longestText = 1_000;
-/** A time with its zone: without one it would mean another moment on another machine. */
-const timeGrammar = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+const timeGrammar = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** @throws BadAuditQuestion that names the filter. */
 export function parseAuditFilter(given: Readonly<Record<string, string | undefined>>): AuditFilter {
@@ -68,8 +68,27 @@ export function checkedText(name: string, text: string): string {
   return text;
 }
 
-function timeOf(name: string, text: string): number {
-  const ms = timeGrammar.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) throw new BadAuditQuestion(`${name} is no time like 2026-01-31T12:00:00Z`);
+/** Epoch milliseconds that a record can have: Kafka knows no earlier ones, and later ones have no year of four digits. */
+export const isRecordTime = (ms: unknown): ms is number =>
+  Number.isSafeInteger(ms) && Number(ms) >= 0 && Number(ms) <= lastMs;
+
+/**
+ * A time with its zone: without one it would mean another moment on another machine. A day that its month does not have is none, although
+ * `Date` takes it for one of the next month. @throws BadAuditQuestion
+ */
+export function timeOf(name: string, text: string): number {
+  const [, day] = timeGrammar.exec(text) ?? [];
+  const ms = day !== undefined && isDay(day) ? Date.parse(text) : Number.NaN;
+  if (!isRecordTime(ms)) {
+    const hint = /T[\d:.]+ \d\d:\d\d$/.test(text) ? '; in an address, + is written %2B' : '';
+    throw new BadAuditQuestion(
+      `${name} is no time like 2026-01-31T12:00:00Z, from 1970 to 9999 and with a zone${hint}`,
+    );
+  }
   return ms;
+}
+
+function isDay(day: string): boolean {
+  const midnight = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }

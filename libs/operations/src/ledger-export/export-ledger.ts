@@ -72,6 +72,8 @@ class LedgerExport {
       );
       await this.exportTree(tree, own);
     }
+    if (this.ranges.length === 0)
+      throw new NothingToExport('the ledger has no signed row of this time; nothing was exported');
     const exported = new Set(this.ranges.map((range) => originOf(range.tree)));
     const manifest: ExportManifest = {
       createdAt,

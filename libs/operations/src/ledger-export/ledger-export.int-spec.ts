@@ -13,6 +13,7 @@ import {
   leafHash,
   parseSigningKey,
   parseVerifyingKey,
+  signCheckpoint,
   verifyExport,
 } from '@tributary/ledger';
 import { Database, Ledger, LedgerRows, LedgerTrees, migrate, RetiredRows } from '@tributary/persistence';
@@ -239,6 +240,10 @@ describe('an export as ndjson', () => {
 
   it('is refused when there is nothing', async () => {
     await expect(exported({ format: 'ndjson' })).rejects.toThrow('no trees yet');
+    await write(0, 3);
+    await sign();
+    for (const request of [{ from: new Date(timeOf(9)) }, { to: new Date(timeOf(0)) }])
+      await expect(exported({ format: 'csv', ...request })).rejects.toThrow('no signed row of this time');
   });
 });
 
@@ -427,6 +432,15 @@ describe('the live ledger', () => {
     }
     const { findings } = await verifyLive();
     expect(findings).toEqual([expect.objectContaining({ flaw: 'rewritten', first: 100, last: 299 })]);
+  });
+
+  it('is refused when whoever holds the key signed two stories of it', async () => {
+    await write(0, 10);
+    await sign();
+    const [honest] = published as [Checkpoint];
+    published.push(signCheckpoint({ ...honest, root: Buffer.alloc(32, 7) }, [signing]));
+    const { findings } = await verifyLive();
+    expect(findings).toContainEqual(expect.objectContaining({ flaw: 'forked', partition: 0 }));
   });
 
   it('is refused when its trees are gone', async () => {

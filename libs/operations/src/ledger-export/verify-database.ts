@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type Finding,
   Findings,
+  forksIn,
   type LedgerRow,
   NoteRefused,
   openCheckpoint,
@@ -46,6 +47,7 @@ const rowsAtOnce = 2_000;
 export async function verifyDatabase(ports: DatabaseVerifyPorts): Promise<DatabaseVerification> {
   const findings = new Findings();
   const heads = openAll(ports, findings);
+  for (const fork of forksIn(heads)) findings.add(fork);
   const states = await ports.trees.all();
   const trees: VerifiedTree[] = [];
   for (const state of states) trees.push(await verifyTree(ports, state, heads, findings));

@@ -42,6 +42,22 @@ export class SubjectRecords {
     return { rows: Number(row?.rows), events: Number(row?.events), deliveries: Number(row?.deliveries) };
   }
 
+  async isKnown(index: Buffer): Promise<boolean> {
+    const rows = await this.database.query('SELECT 1 FROM ledger.audit_record WHERE subject_index = $1 LIMIT 1', [
+      index,
+    ]);
+    return rows.length > 0;
+  }
+
+  /** By what came in for it: what operators did about a tenant is on record under any name they gave. */
+  async isTenantKnown(tenant: string): Promise<boolean> {
+    const rows = await this.database.query(
+      "SELECT 1 FROM ledger.audit_record WHERE tenant = $1 AND stage <> 'operator' LIMIT 1",
+      [tenant],
+    );
+    return rows.length > 0;
+  }
+
   /** Every fact, oldest first, a page in memory at a time. */
   async *facts(index: Buffer): AsyncGenerator<FactRow, void> {
     let after: unknown[] = ['-infinity', -1, -1];
