@@ -2,7 +2,7 @@ import { decodeCompletionMap } from '../consumer/completion-map.js';
 import type { FetchedMessage, OffsetCommit } from '../consumer/consumer-driver.js';
 
 /** What is so, whatever a consumer says of it. */
-export interface Truth {
+interface Truth {
   readonly isSettled: (id: string) => boolean;
   /** Of the records of the partition in the main topic, by id; undefined: the commit is of the retry topic. */
   readonly mainOffsets: Iterable<readonly [string, number]> | undefined;

@@ -53,7 +53,7 @@ export class SimulatedGroup {
   }
 }
 
-export interface SimulatedJoin {
+interface SimulatedJoin {
   /** The client started again and forgot who it was. */
   readonly asNewMember?: boolean;
   readonly missed?: number;
