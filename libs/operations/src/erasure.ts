@@ -4,7 +4,6 @@ import {
   type DataKeys,
   type LedgerKeys,
   type LegalHolds,
-  nameOf,
   type RecordPlace,
   type SubjectCounts,
   type SubjectRecords,
@@ -13,6 +12,7 @@ import type { AuditTrail } from '@tributary/pipeline';
 import type { DeadLetter } from './dead-letter.js';
 import type { Person } from './dead-letter-filter.js';
 import type { Act, DeadLetters } from './dead-letters.js';
+import { eventIndexes, personIndex } from './person-records.js';
 
 export interface ErasurePorts {
   readonly keys: Pick<LedgerKeys, 'indexOf'>;
@@ -83,7 +83,7 @@ export class Erasure {
   }
 
   private async allowedIndex(person: Person): Promise<Buffer> {
-    const index = this.ports.keys.indexOf(person.tenant, nameOf({ kind: 'subject', subject: person.subject }));
+    const index = personIndex(this.ports, person);
     const hold = await this.ports.holds.on(person.tenant, index);
     if (!hold) return index;
     const what = hold.subjectIndex ? 'the subject' : `the tenant ${hold.tenant}`;
@@ -111,13 +111,10 @@ export class Erasure {
 
   /** What was told of the person's events before it was known whose they are. */
   private async otherIndexes(person: Person, index: Buffer, places: readonly RecordPlace[]): Promise<Buffer[]> {
-    const others = new Map<string, Buffer>();
-    const add = (one: Buffer) => others.set(one.toString('hex'), one);
-    for await (const event of this.ports.subjects.events(index)) {
-      add(this.ports.keys.indexOf(person.tenant, nameOf({ kind: 'event', ...event })));
-    }
+    const others = await eventIndexes(this.ports, person);
     for (let at = 0; at < places.length; at += eventsAtOnce) {
-      for (const one of await this.ports.subjects.indexesOf(places.slice(at, at + eventsAtOnce))) add(one);
+      for (const one of await this.ports.subjects.indexesOf(places.slice(at, at + eventsAtOnce)))
+        others.set(one.toString('hex'), one);
     }
     others.delete(index.toString('hex'));
     return [...others.values()];

@@ -17,6 +17,7 @@ export * from './ledger-export/export-ledger.js';
 export * from './ledger-export/prove-row.js';
 export * from './ledger-export/verify-database.js';
 export * from './ledger-reader.js';
+export { personFacts } from './person-records.js';
 export * from './proof-ports.js';
 export * from './redriven-record.js';
 export * from './retention.js';

@@ -1,7 +1,7 @@
 import { integer, readSettings } from '@tributary/config';
 import { topics } from '@tributary/contracts';
 import { operatedRecord } from '@tributary/domain';
-import { acceptGap, type RetirablePlan, Retirement } from '@tributary/operations';
+import { acceptGap, personFacts, type RetirablePlan, Retirement } from '@tributary/operations';
 import {
   isMonth,
   Ledger,
@@ -188,7 +188,7 @@ function printPlan({ months, refusals }: RetirablePlan): void {
 
 async function exportCommand(session: Session, options: ExportOptions): Promise<void> {
   const reason = reasonAbout(options);
-  const { dataKeys } = heldKeysOf(session);
+  const { dataKeys, keys } = heldKeysOf(session);
   const reader = new PersonalReader(dataKeys);
   const records = new SubjectRecords(session.database);
   const index = subjectIndexOf(session, options);
@@ -200,7 +200,7 @@ async function exportCommand(session: Session, options: ExportOptions): Promise<
     tenant: options.tenant,
     reason,
   });
-  for await (const fact of records.facts(index)) {
+  for await (const fact of personFacts({ keys, subjects: records }, options)) {
     const [reading] = await reader.open([fact]);
     const { personal, subject_index, leaf_hash, ...plain } = fact;
     const told = { ...plain, personal: reading?.state === 'open' ? reading.fields : (reading?.state ?? null) };

@@ -78,6 +78,7 @@ export class Committer {
 
   /** The last commit before another member may own our partitions. */
   async commitForJoin({ asNewMember }: Join): Promise<void> {
+    if (this.options.plantedBug === 'join-unsaid') return;
     await this.lastTries(asNewMember ? restartLimitMs : rebalanceLimitMs, () => !this.closed);
   }
 
@@ -160,9 +161,8 @@ export class Committer {
 const hasNews = (owner: OwnedPartition): boolean =>
   isChanged(owner) || (owner.pair !== undefined && (isChanged(owner.pair.main) || isChanged(owner.pair.retry)));
 
-/** Nothing was read or said of it yet, so there is nothing to say. */
-const isUntouched = ({ version, pair }: OwnedPartition): boolean =>
-  pair ? pair.main.version + pair.retry.version === 0 : version === 0;
+/** Nothing was read of it yet, so there is nothing to say. Of a pair there is: that nobody acts, which the next owner must know. */
+const isUntouched = ({ version, pair }: OwnedPartition): boolean => !pair && version === 0;
 
 const isChanged = ({ version, committedVersion }: OwnedPartition): boolean => version !== committedVersion;
 

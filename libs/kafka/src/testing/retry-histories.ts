@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { type AppendFate, type CommitFate, RetryWorld, type Verdict, type WorldOptions } from './retry-world.js';
+import {
+  type AppendFate,
+  type CommitFate,
+  type Rejoin,
+  RetryWorld,
+  type Verdict,
+  type WorldOptions,
+} from './retry-world.js';
 
 type Step =
   | { readonly do: 'append'; readonly key: number; readonly count: number; readonly gap: number }
@@ -8,6 +15,7 @@ type Step =
   | { readonly do: 'commits'; readonly fate: CommitFate }
   | { readonly do: 'appends'; readonly fate: AppendFate }
   | { readonly do: 'cut'; readonly fate: CommitFate }
+  | { readonly do: 'rejoin'; readonly how: Rejoin; readonly fates: readonly CommitFate[] }
   | { readonly do: 'cut-append'; readonly fate: AppendFate }
   | {
       readonly do:
@@ -71,6 +79,21 @@ const plain: readonly [number, fc.Arbitrary<Step>][] = [
         'away-and-back' as const,
         'haunted' as const,
         'away-and-used' as const,
+      ),
+    }),
+  ],
+  // The session broke: the client says what is finished as the member it was, and then joins.
+  [
+    1,
+    fc.record({
+      do: just('rejoin' as const),
+      how: fc.constantFrom<Rejoin>('former', 'late', 'new', 'new'),
+      fates: fc.oneof(
+        fc.array(fc.constantFrom<CommitFate>('refused', 'unseen', 'only-main', 'only-retry', 'slow', 'expelled'), {
+          maxLength: 3,
+        }),
+        // Longer than a member waits that has a session to lose.
+        just(Array.from({ length: 12 }, () => 'refused' as const)),
       ),
     }),
   ],
@@ -151,6 +174,8 @@ async function take(world: RetryWorld, step: Step): Promise<void> {
       await world.fetch(4);
       await world.advance(100);
       return world.crash();
+    case 'rejoin':
+      return world.rejoin(step.how, step.fates);
     case 'crash':
       return world.crash();
     case 'session-lost':

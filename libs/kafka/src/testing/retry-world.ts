@@ -9,16 +9,18 @@ import {
 } from '@tributary/contracts';
 import type { Settlement } from '@tributary/domain';
 import { sleep } from '../connection/clock.js';
-import type { OffsetCommit, TopicPartition } from '../consumer/consumer-driver.js';
+import { type OffsetCommit, partitionName, type TopicPartition } from '../consumer/consumer-driver.js';
 import { ConsumerRuntime } from '../consumer/consumer-runtime.js';
 import type { PlantedBug } from '../consumer/retry/retry-rules.js';
 import type { ConsumeOptions, TakeoverTimes } from '../consumer/runtime-options.js';
 import { headerText, type IncomingRecord, type OutgoingRecord, type RecordPosition } from '../records.js';
+import { overstatedIn } from './commit-judge.js';
 import { DeadLetterDesk } from './dead-letter-desk.js';
 import { aFailure } from './failures.js';
 import { places } from './places.js';
 import { silentLogger } from './silent-logger.js';
-import { SimulatedBroker, SimulatedDriver } from './simulated-driver.js';
+import { SimulatedBroker } from './simulated-driver.js';
+import { MemberDriver, type Membership, ProtocolError, SimulatedGroup } from './simulated-group.js';
 import { settled, VirtualClock } from './virtual-clock.js';
 
 export const main = defineTopic({
@@ -38,6 +40,10 @@ const pairsOf = (count: number): TopicPartition[] =>
   ]).flat();
 /** How long an owner that lost its session does not know it: less than the takeover wait. */
 const unawareMs = 3_000;
+/** A runtime gives up waiting for what is in flight only later. */
+const drainedWithinMs = 5_000;
+/** The drain, the last commit and leaving have their limits, and a member that nobody knows goes through them twice. */
+const longestJoinMs = 60_000;
 
 /** What the destination and the handler make of one attempt. */
 export type Verdict =
@@ -48,8 +54,13 @@ export type Verdict =
   | 'short-gate'
   | 'dead'
   | 'slow-delivered';
-/** What becomes of a commit. `unseen`: stored, not acknowledged. A split stores one partition of the request. */
-export type CommitFate = 'ok' | 'refused' | 'unseen' | 'only-main' | 'only-retry' | 'slow';
+/**
+ * What becomes of a commit. `unseen`: stored, not acknowledged. A split stores one partition of the request. `expelled`: refused for
+ * good, because the session has ended.
+ */
+export type CommitFate = 'ok' | 'refused' | 'unseen' | 'only-main' | 'only-retry' | 'slow' | 'expelled';
+/** As whom a client joins again: as who it was, the same but too late to have missed nothing, or as a new member. */
+export type Rejoin = 'former' | 'late' | 'new';
 /** What becomes of an append. `late`: it lands two seconds later. */
 export type AppendFate = 'ok' | 'refused' | 'unseen' | 'late';
 
@@ -76,11 +87,13 @@ class Member {
   readonly delivered = new Set<string>();
   /** Its session ended and it does nothing at present. */
   isAway = false;
+  /** Attempts, and appends that are not answered. */
+  underWay = 0;
   readonly driver: WorldDriver;
   readonly runtime: ConsumerRuntime;
 
   constructor(readonly world: RetryWorld) {
-    this.driver = new WorldDriver(world.broker, this);
+    this.driver = new WorldDriver(this);
     const {
       fence = 'cross',
       ordering = 'key',
@@ -106,10 +119,10 @@ class Member {
     };
     this.runtime = new ConsumerRuntime({
       driver: this.driver,
-      producer: { send: (record) => world.send(record, this) },
+      producer: { send: (record) => this.busy(world.send(record, this)) },
       topics: [main, retry],
       options,
-      handler: (record) => world.attempt(record, this),
+      handler: (record) => this.busy(world.attempt(record, this)),
       logger: silentLogger,
       clock: world.clock,
       observer: {
@@ -119,14 +132,30 @@ class Member {
       ...(plantedBug && { plantedBug }),
     });
   }
+
+  /** All that it was given is open. */
+  get isOpen(): boolean {
+    return this.runtime.snapshot().pauses.every(({ reason }) => reason !== 'loading');
+  }
+
+  private async busy<T>(work: Promise<T>): Promise<T> {
+    this.underWay += 1;
+    try {
+      return await work;
+    } finally {
+      this.underWay -= 1;
+    }
+  }
 }
 
-class WorldDriver extends SimulatedDriver {
-  constructor(
-    broker: SimulatedBroker,
-    private readonly member: Member,
-  ) {
-    super(broker);
+class WorldDriver extends MemberDriver {
+  /** When the group last let it in, and whether it had nothing under way and nothing unsaid any more. */
+  joined = { atMs: 0, wasIdle: true };
+  /** The last commit was not acknowledged. */
+  private isUnheard = false;
+
+  constructor(private readonly member: Member) {
+    super(member.world.broker, member.world.group, member.world.clock);
   }
 
   override async commit(offsets: readonly OffsetCommit[]): Promise<void> {
@@ -136,15 +165,30 @@ class WorldDriver extends SimulatedDriver {
       if (!this.owns(at) && !this.member.isGhost && !this.member.isAway)
         world.complain(`commit of ${at.topic}, which is not owned`);
     }
-    const fate = world.commitFates.shift() ?? 'ok';
-    if (fate === 'refused') throw new Error('REBALANCE_IN_PROGRESS');
+    this.isUnheard = true;
+    await super.commit(offsets);
+    this.isUnheard = false;
+  }
+
+  protected override joins(): void {
+    const wasIdle = this.member.underWay === 0 && !this.isUnheard;
+    this.joined = { atMs: this.member.world.clock.now(), wasIdle };
+    this.member.world.rejoinFates.length = 0;
+  }
+
+  protected override async receive(offsets: readonly OffsetCommit[], membership: Membership): Promise<void> {
+    const { world } = this.member;
+    const fate = world.rejoinFates.shift() ?? world.commitFates.shift() ?? 'ok';
+    if (fate === 'refused') throw new ProtocolError('GROUP_LOAD_IN_PROGRESS', true);
+    if (fate === 'expelled') this.group.forget();
     if (fate === 'slow') await sleep(world.clock, 400);
     if (!this.member.isAlive) return new Promise(() => {});
-    if (!this.member.isGhost && !offsets.every((at) => this.owns(at))) throw new Error('ILLEGAL_GENERATION');
+    if (!this.member.isGhost) this.group.checkCommit(membership);
     const kept = offsets.filter(({ topic }) =>
       fate === 'only-main' ? topic === main.name : fate === 'only-retry' ? topic === retry.name : true,
     );
-    await super.commit(kept);
+    world.noteCommit(kept);
+    this.store(kept);
     if (fate !== 'ok' && fate !== 'slow') throw new Error('the connection was cut');
   }
 
@@ -166,9 +210,12 @@ interface Told {
 /** A broker, a destination and one process at a time, with everything that can go wrong between them; it notes each broken promise. */
 export class RetryWorld {
   readonly broker = new SimulatedBroker();
+  readonly group = new SimulatedGroup();
   readonly clock = new VirtualClock();
   readonly complaints: string[] = [];
   readonly commitFates: CommitFate[] = [];
+  /** Of the commits before the join that is under way, and of no later one: nobody would tell the client that it is expelled. */
+  readonly rejoinFates: CommitFate[] = [];
   readonly appendFates: AppendFate[] = [];
   readonly trace: string[] = [];
   private readonly records: Told[] = [];
@@ -197,7 +244,7 @@ export class RetryWorld {
 
   async start(): Promise<void> {
     await this.member.runtime.start();
-    await this.member.driver.assign(this.pairs);
+    await this.member.driver.join(this.pairs);
     await settled();
   }
 
@@ -321,9 +368,7 @@ export class RetryWorld {
       await this.advance(2_500);
       await this.fetch(10);
     }
-    const leaving = this.member.driver.assign([], false);
-    await this.clock.advance(8_000);
-    await leaving;
+    await this.joined(this.member.driver.join([], { missed: 1 }), 8_000);
     this.member.isAlive = false;
     this.trace.push('AND BACK');
     this.member = member;
@@ -335,18 +380,44 @@ export class RetryWorld {
 
   async rebalance(isUnbroken: boolean): Promise<void> {
     this.trace.push(isUnbroken ? 'REBALANCE, kept' : 'REBALANCE, away and back');
-    const joining = this.member.driver.assign(this.pairs, isUnbroken);
-    await this.clock.advance(8_000);
-    await joining;
-    if (!isUnbroken) this.member.delivered.clear();
+    const joining = this.member.driver.join(this.pairs, { missed: isUnbroken ? 0 : 1 });
+    if (!(await this.joined(joining, 8_000))) this.member.delivered.clear();
     await settled();
+  }
+
+  /** The session broke. The client joins again, when its last commit was taken or is given up, as who it was or as somebody new. */
+  async rejoin(how: Rejoin, fates: readonly CommitFate[]): Promise<void> {
+    this.trace.push(`REJOIN, ${how}: ${fates.join()}`);
+    this.commitFates.length = 0;
+    this.rejoinFates.push(...fates);
+    const { member } = this;
+    const { driver } = member;
+    const { isOpen } = member;
+    const beganAtMs = this.clock.now();
+    const joining = driver.join(this.pairs, { asNewMember: how === 'new', missed: how === 'late' ? 1 : 0 });
+    const isUnbroken = await this.joined(joining);
+    // A join that waited longer than a drain may have gone on without what was in flight.
+    const { wasIdle, atMs } = driver.joined;
+    const isClean = wasIdle && atMs - beganAtMs < drainedWithinMs;
+    if (!isClean && !isUnbroken) member.delivered.clear();
+    await this.clock.advance(1_000);
+    if (isClean && isOpen && !member.isOpen) this.complain('waits for itself');
+  }
+
+  /** Lets time pass until a join is over, and at least so long. */
+  private async joined(joining: Promise<boolean>, atLeastMs = 0): Promise<boolean> {
+    const answer: { isUnbroken?: boolean } = {};
+    void joining.then((isUnbroken) => Object.assign(answer, { isUnbroken }));
+    await this.clock.advance(atLeastMs);
+    const untilMs = this.clock.now() + longestJoinMs;
+    while (answer.isUnbroken === undefined && this.clock.now() < untilMs) await this.clock.advance(250);
+    if (answer.isUnbroken === undefined) throw new Error(`a join does not end\n${this.trace.join('\n')}`);
+    return answer.isUnbroken;
   }
 
   async handOver(): Promise<void> {
     this.trace.push('HAND-OVER');
-    const leaving = this.member.driver.assign([], false);
-    await this.clock.advance(8_000);
-    await leaving;
+    await this.joined(this.member.driver.join([], { missed: 1 }), 8_000);
     this.member.isAlive = false;
     this.member = new Member(this);
     await this.start();
@@ -395,6 +466,22 @@ export class RetryWorld {
   }
 
   // ---- the outside
+
+  noteCommit(commits: readonly OffsetCommit[]): void {
+    for (const commit of commits) {
+      const { topic, partition } = commit;
+      const overstated = overstatedIn(commit, {
+        isSettled: (id) => this.settledRecords.has(id),
+        mainOffsets: topic === main.name ? this.mainOffsets(partition) : undefined,
+        copies: this.broker.logs.get(partitionName({ topic: retry.name, partition })) ?? [],
+      });
+      for (const id of overstated) this.complain(`beyond: ${topic} is committed with ${id}, which is not finished`);
+    }
+  }
+
+  private mainOffsets(partition: number): [string, number][] {
+    return [...this.offsets].filter(([id]) => this.partitionOf(id.charAt(0)) === partition);
+  }
 
   async attempt(record: IncomingRecord, member: Member): Promise<Settlement> {
     if (!member.isAlive) return new Promise(() => {});

@@ -64,6 +64,10 @@ export class SimulatedDriver implements ConsumerDriver {
   /** A join: the listener drains, then gets its partitions. */
   async assign(partitions: readonly TopicPartition[], isUnbroken = false, asNewMember = false): Promise<void> {
     await this.listener?.beforeJoin({ asNewMember });
+    this.take(partitions, isUnbroken);
+  }
+
+  protected take(partitions: readonly TopicPartition[], isUnbroken: boolean): void {
     this.assigned = partitions;
     this.positions.clear();
     for (const at of partitions)
@@ -114,6 +118,10 @@ export class SimulatedDriver implements ConsumerDriver {
   }
 
   async commit(offsets: readonly OffsetCommit[]): Promise<void> {
+    this.store(offsets);
+  }
+
+  protected store(offsets: readonly OffsetCommit[]): void {
     if (this.commitFailure) throw this.commitFailure;
     this.commitRequests.push([...offsets]);
     for (const { topic, partition, offset, metadata } of offsets) {

@@ -1,4 +1,4 @@
-import type { AuditRecord } from '@tributary/contracts';
+import { type AuditRecord, topicFamilies } from '@tributary/contracts';
 import { type AcceptedFacts, acceptedRecord } from '@tributary/domain';
 
 /** What the normalizer tells of the raw record at that offset; a test says only what matters to it. */
@@ -9,7 +9,7 @@ export const anAcceptedRecord = (offset: number, facts: Partial<AcceptedFacts> =
     tenant: 'acme',
     eventSource: '/acme/in',
     eventId: `e${offset}`,
-    origin: { topic: 'raw.gusto.v1', partition: 0, offset },
+    origin: { topic: topicFamilies.raw('gusto').name, partition: 0, offset },
     outcome: 'normalized',
     source: 'gusto',
     connectionId: 'in',

@@ -1,4 +1,5 @@
 import type { HttpClient, OperationDefinition } from '@tributary/connector-kit';
+import { topicFamilies } from '@tributary/contracts';
 import type { UnknownOutcomePolicy } from '@tributary/domain';
 import { aDestination, aPostOperation } from '../../../connector-kit/src/testing/a-destination.js';
 import type { ConnectorPorts } from '../connector-stage.js';
@@ -41,5 +42,5 @@ export async function deliveries(codec: MemoryCodec) {
   const data = { type: 'people.employee.onboarded', data: '{}', occurredAt: null };
   const value = await codec.encode('', 'tributary.external.ExternalEvent', data);
   return (over: Parameters<typeof incoming>[0] = {}) =>
-    incoming({ topic: 'delivery.test.v1', rawHeaders: deliveryHeaders, value, ...over });
+    incoming({ topic: topicFamilies.delivery('test').name, rawHeaders: deliveryHeaders, value, ...over });
 }

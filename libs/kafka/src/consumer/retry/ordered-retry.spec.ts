@@ -7,7 +7,7 @@ import type { PlantedBug } from './retry-rules.js';
 /** How many histories a planted bug may take to be found. */
 const huntedRuns = 10_000;
 /** More histories, or others: `RUNS=20000 SEED=7 vitest run --project unit ordered-retry`. */
-const numRuns = Number(process.env.RUNS ?? 700);
+const numRuns = Number(process.env.RUNS ?? 500);
 const seed = Number(process.env.SEED ?? 20_261_122);
 
 const replay = `RUNS=${numRuns} SEED=${seed} vitest run --project unit ordered-retry`;
@@ -65,18 +65,19 @@ describe('ordered retry, simulated', () => {
     ['no-ghosts', 'plain', 'cross', /twice|order|stale end/],
     ['early-main', 'plain', 'cross', /order|lost|twice/],
     ['stale-pauses', 'crowded', 'cross', /stuck/],
-    ['drop-below', 'crowded', 'cross', /lost/],
+    ['drop-below', 'crowded', 'cross', /beyond|lost/],
     ['attempt-again', 'plain', 'cross', /stale end|order|twice/],
-    ['no-ack', 'plain', 'cross', /lost|order/],
+    ['no-ack', 'plain', 'cross', /beyond|lost|order/],
     ['lock-when-fetched', 'plain', 'cross', /order|lost/],
-    ['commit-one-too-far', 'plain', 'cross', /lost|stuck/],
+    ['commit-one-too-far', 'plain', 'cross', /beyond|lost|stuck/],
+    ['join-unsaid', 'plain', 'cross', /waits for itself|twice/],
     ['due-forgotten', 'plain', 'cross', /early/],
     ['own-gate', 'crowded', 'cross', /order|stale end/],
     ['own-gate-ghost', 'crowded', 'cross', /order|stale end/],
     ['late-gate', 'plain', 'lane', /twice|repeat|stale end|order/],
     ['map-lost', 'plain', 'cross', /stale end|twice/],
     ['ends-first', 'plain', 'cross', /order|lost|stale end/],
-    ['state-kept', 'plain', 'cross', /stale end|lost|order|twice/],
+    ['state-kept', 'plain', 'cross', /stale end|lost|order|twice|early/],
     ['hold-forgotten', 'deadly', 'cross', /order/],
     ['redrive-count-ignored', 'deadly', 'cross', /order|stuck|lost|stale end/],
   ])('finds the planted bug %s', { timeout: 60_000 }, async (plantedBug, profile, fence, complaint) => {

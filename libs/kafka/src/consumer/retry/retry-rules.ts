@@ -13,6 +13,7 @@ export type PlantedBug =
   | 'no-ack'
   | 'lock-when-fetched'
   | 'commit-one-too-far'
+  | 'join-unsaid'
   | 'due-forgotten'
   | 'own-gate'
   | 'own-gate-ghost'
