@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LedgerRow, leafHash } from '@tributary/ledger';
 import { Database, defaultKeysUrl, openDataKeys, PersonalReader, type SealedRow } from '@tributary/persistence';
@@ -198,6 +199,53 @@ describe('months of the ledger', () => {
       { timeoutMs: patienceMs, what: 'the audit record' },
     );
     await system.expectProofCloses();
+  });
+});
+
+describe('the proof of a row', () => {
+  it('is handed out on record once a checkpoint covers the row, and verified without the system', async () => {
+    const { stack, launcher } = system.environment;
+    const [kept, file] = [join(stack.dataDir, 'kept.note'), join(stack.dataDir, 'proof.json')];
+    const key = ['--public-key', launcher.auditPublicKeyFile];
+    const prove = async (event: string, ...more: string[]): Promise<CommandResult> => {
+      await settled(event);
+      const [row] = await system.query<{ audit_partition: number; at: string }>(
+        "SELECT audit_partition, audit_offset::text AS at FROM ledger.audit_record WHERE event_id = $1 AND action = 'planned'",
+        [event],
+      );
+      const place = ['--partition', String(row?.audit_partition), '--offset', String(row?.at)];
+      return eventually(
+        async () => {
+          const result = await system.tributary('audit', 'proof', ...place, ...more);
+          expectDone(result);
+          return result;
+        },
+        { timeoutMs: patienceMs, intervalMs: 1_000, what: 'the checkpoint' },
+      );
+    };
+    const first = await publish('crm.plain.tested', 'proven');
+    const proof = JSON.parse((await prove(first)).stdout);
+    expect(JSON.parse(proof.row)).toMatchObject({ event_id: first, action: 'planned' });
+    await writeFile(kept, proof.checkpoint);
+    await prove(first, '--checkpoint', kept, '--out', file);
+    const verified = expectDone(await system.tributary('audit', 'verify', '--proof', file, ...key));
+    expect(verified).toContain('✓ the row is what was signed');
+    expect(verified).toContain(`grown out of the ${proof.size} rows`);
+    await eventually(
+      async () => {
+        const rows = await system.query(
+          "SELECT 1 FROM ledger.fact WHERE action = 'exported' AND entity LIKE 'proof:%'",
+        );
+        expect(rows).toHaveLength(2);
+      },
+      { timeoutMs: patienceMs, what: 'the audit records of both proofs' },
+    );
+    const nowhere = await system.tributary('audit', 'proof', '--partition', '0', '--offset', '999999999');
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no row at offset 999999999') });
+    // Its root lost a character.
+    await writeFile(kept, proof.checkpoint.replace('=\nsigned-at', '\nsigned-at'));
+    const damaged = await system.tributary('audit', 'proof', '--partition', '0', '--offset', '0', '--checkpoint', kept);
+    expect(damaged).toMatchObject({ code: 1, stderr: expect.stringContaining('is damaged, or is no checkpoint') });
   });
 });
 
