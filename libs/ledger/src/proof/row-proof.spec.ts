@@ -140,6 +140,7 @@ describe('the proof of a row', () => {
       (proof) => ({ ...proof, row: proof.row.replace('connector', '\ud800') }),
       'altered',
     ],
+    ['a row of another partition', (proof) => ({ ...proof, row: rowText(aRow(6, 48)) }), 'moved'],
     ['no row', (proof) => ({ ...proof, row: 'null' }), 'altered'],
     ['no signed note', (proof) => ({ ...proof, checkpoint: 'hello' }), 'checkpoint'],
     [
@@ -211,7 +212,6 @@ describe('a file that is no proof', () => {
     ['a member twice, of which a person reads the first', (text) => text.replace('"row":', '"row": "{}",\n  "row":')],
     ['a member more', (text) => text.replace('"row":', '"seenBy": "the auditors",\n  "row":')],
     ['a hash that is too short', (text) => text.replace(/("path": \[\s+")[^"]+/, '$1AAAA')],
-    ['a path that has no end', (text) => text.replace(/"path": \[/, `"path": [${'"AAAA",'.repeat(200)}`)],
     ['a negative index', (text) => text.replace(/"index": \d+/, '"index": -1')],
     ['a tree without a name', (text) => text.replace('acme/5/7', 'acme')],
     ['a row that is no text', (text) => text.replace(/"row": .*/, '"row": {},')],
@@ -223,5 +223,18 @@ describe('a file that is no proof', () => {
     const text = writeRowProof(await proofOf(41, 300, 257));
     expect(change(text)).not.toBe(text);
     expect(verifyText(change(text))).toMatchObject({ holds: false, findings: [{ flaw: 'file' }] });
+  });
+
+  it('is refused: a path longer than that of any tree', async () => {
+    const proof = await proofOf(41, 300);
+    const path = Array.from({ length: 200 }, () => Buffer.alloc(32, 7));
+    expect(flawsOf({ ...proof, path })).toEqual(['file']);
+  });
+
+  it('is refused: bytes that are no UTF-8, which reads as something else', async () => {
+    const bytes = Buffer.from(writeRowProof(await proofOf(41, 300)), 'utf8');
+    bytes[bytes.indexOf('connector')] = 0xff;
+    const { findings } = verifyRowProof({ bytes, keys: [verifying] });
+    expect(findings.map(({ flaw }) => flaw)).toEqual(['file']);
   });
 });

@@ -98,6 +98,9 @@ describe('the proof of a row of the database', () => {
     // Not signed yet: no concern of the others.
     await write(900, 910);
     await new LedgerTrees(database).extend(0);
+    // A longer tree that begins at the same offset.
+    await write(12, 1_000, 1);
+    await sign(1, 12);
     for (const offset of [12, 13, 299, 300, 600, 899]) {
       const proof = await prove({ partition: 0, offset, kept });
       expect(proof).toMatchObject({ index: offset - 12, size: 888, checkpoint: newest.note });
