@@ -1,12 +1,6 @@
 import fc from 'fast-check';
-import {
-  type AppendFate,
-  type CommitFate,
-  type Rejoin,
-  RetryWorld,
-  type Verdict,
-  type WorldOptions,
-} from './retry-world.js';
+import { type AppendFate, type Rejoin, RetryWorld, type Verdict } from './retry-world.js';
+import type { CommitFate, WorldOptions } from './world-member.js';
 
 type Step =
   | { readonly do: 'append'; readonly key: number; readonly count: number; readonly gap: number }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { histories, play } from '../../testing/retry-histories.js';
-import type { WorldOptions } from '../../testing/retry-world.js';
+import type { WorldOptions } from '../../testing/world-member.js';
 import type { PlantedBug } from './retry-rules.js';
 
 /** How many histories a planted bug may take to be found. */
