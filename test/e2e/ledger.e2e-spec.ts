@@ -209,11 +209,19 @@ describe('the proof of a row', () => {
     const key = ['--public-key', launcher.auditPublicKeyFile];
     const prove = async (event: string, ...more: string[]): Promise<CommandResult> => {
       await settled(event);
-      const [row] = await system.query<{ audit_partition: number; at: string }>(
-        "SELECT audit_partition, audit_offset::text AS at FROM ledger.audit_record WHERE event_id = $1 AND action = 'planned'",
-        [event],
+      // It may be in another partition than the settlement, and so be written later.
+      const row = await eventually(
+        async () => {
+          const [planned] = await system.query<{ audit_partition: number; at: string }>(
+            "SELECT audit_partition, audit_offset::text AS at FROM ledger.audit_record WHERE event_id = $1 AND action = 'planned'",
+            [event],
+          );
+          if (!planned) throw new Error(`the ledger has no row of the planning of ${event}`);
+          return planned;
+        },
+        { timeoutMs: patienceMs, what: 'the row' },
       );
-      const place = ['--partition', String(row?.audit_partition), '--offset', String(row?.at)];
+      const place = ['--partition', String(row.audit_partition), '--offset', row.at];
       return eventually(
         async () => {
           const result = await system.tributary('audit', 'proof', ...place, ...more);
