@@ -7,12 +7,13 @@ import {
   type RecordPlace,
   type SubjectCounts,
   type SubjectRecords,
+  subjectIndexOf,
 } from '@tributary/persistence';
 import type { AuditTrail } from '@tributary/pipeline';
 import type { DeadLetter } from './dead-letter.js';
 import type { Person } from './dead-letter-filter.js';
 import type { Act, DeadLetters } from './dead-letters.js';
-import { eventIndexes, personIndex } from './person-records.js';
+import { eventIndexes } from './person-records.js';
 
 export interface ErasurePorts {
   readonly keys: Pick<LedgerKeys, 'indexOf'>;
@@ -83,7 +84,7 @@ export class Erasure {
   }
 
   private async allowedIndex(person: Person): Promise<Buffer> {
-    const index = personIndex(this.ports, person);
+    const index = subjectIndexOf(this.ports.keys, person.tenant, person.subject);
     const hold = await this.ports.holds.on(person.tenant, index);
     if (!hold) return index;
     const what = hold.subjectIndex ? 'the subject' : `the tenant ${hold.tenant}`;

@@ -1,4 +1,4 @@
-import { type FactRow, type LedgerKeys, nameOf, type SubjectRecords } from '@tributary/persistence';
+import { type FactRow, type LedgerKeys, nameOf, type SubjectRecords, subjectIndexOf } from '@tributary/persistence';
 import type { Person } from './dead-letter-filter.js';
 
 export interface PersonRecordsPorts {
@@ -6,18 +6,14 @@ export interface PersonRecordsPorts {
   readonly subjects: Pick<SubjectRecords, 'events'>;
 }
 
-/** What stands for the person in the ledger. */
-export const personIndex = ({ keys }: Pick<PersonRecordsPorts, 'keys'>, { tenant, subject }: Person): Buffer =>
-  keys.indexOf(tenant, nameOf({ kind: 'subject', subject }));
-
 /** What stands for each of the person's events, by its hex: some were told of before it was known whose they are. */
 export async function eventIndexes(
   { keys, subjects }: PersonRecordsPorts,
-  person: Person,
+  { tenant, subject }: Person,
 ): Promise<Map<string, Buffer>> {
   const indexes = new Map<string, Buffer>();
-  for await (const event of subjects.events(personIndex({ keys }, person))) {
-    const index = keys.indexOf(person.tenant, nameOf({ kind: 'event', ...event }));
+  for await (const event of subjects.events(subjectIndexOf(keys, tenant, subject))) {
+    const index = keys.indexOf(tenant, nameOf({ kind: 'event', ...event }));
     indexes.set(index.toString('hex'), index);
   }
   return indexes;
@@ -28,6 +24,6 @@ export async function* personFacts(
   ports: PersonRecordsPorts & { readonly subjects: Pick<SubjectRecords, 'facts'> },
   person: Person,
 ): AsyncGenerator<FactRow, void> {
-  yield* ports.subjects.facts(personIndex(ports, person));
+  yield* ports.subjects.facts(subjectIndexOf(ports.keys, person.tenant, person.subject));
   for (const index of (await eventIndexes(ports, person)).values()) yield* ports.subjects.facts(index);
 }

@@ -9,9 +9,9 @@ import {
   LedgerMonths,
   LedgerTrees,
   LegalHolds,
-  nameOf,
   PersonalReader,
   SubjectRecords,
+  subjectIndexOf,
 } from '@tributary/persistence';
 import type { Command } from 'commander';
 import { output } from '../output.js';
@@ -122,9 +122,6 @@ async function acceptGapCommand(session: Session, options: GapOptions): Promise<
   print(`${last - first + 1} rows stand for what is lost; the tree goes on over them`);
 }
 
-const subjectIndexOf = (session: Session, { tenant, subject }: PersonOptions): Buffer =>
-  heldKeysOf(session).keys.indexOf(tenant, nameOf({ kind: 'subject', subject }));
-
 async function rewrapCommand(session: Session): Promise<void> {
   const { dataKeys, keys } = heldKeysOf(session);
   const done = await dataKeys.rewrap((count) => process.stderr.write(`${count} keys\n`));
@@ -134,7 +131,7 @@ async function rewrapCommand(session: Session): Promise<void> {
 async function holdCommand(session: Session, options: HoldOptions): Promise<void> {
   const { tenant, subject } = options;
   const reason = reasonAbout(options);
-  const subjectIndex = subject === undefined ? null : subjectIndexOf(session, { tenant, subject });
+  const subjectIndex = subject === undefined ? null : subjectIndexOf(heldKeysOf(session).keys, tenant, subject);
   const id = await new LegalHolds(session.database).place({ tenant, subjectIndex, reason, placedBy: session.actor });
   await tell(session, { action: 'held', entity: `legal-hold:${id}`, tenant, reason });
   await warnOfUnknown(session, tenant, subjectIndex);
@@ -191,7 +188,7 @@ async function exportCommand(session: Session, options: ExportOptions): Promise<
   const { dataKeys, keys } = heldKeysOf(session);
   const reader = new PersonalReader(dataKeys);
   const records = new SubjectRecords(session.database);
-  const index = subjectIndexOf(session, options);
+  const index = subjectIndexOf(keys, options.tenant, options.subject);
   if (!(await records.isKnown(index))) throw new CommandFailure('the ledger has nothing about this subject');
   // Before the first line: nobody gets what is known of a person without a trace.
   await tell(session, {
