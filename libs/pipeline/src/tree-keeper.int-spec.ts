@@ -6,14 +6,14 @@ import {
   parseVerifyingKey,
   signCheckpoint,
 } from '@tributary/ledger';
-import { Database, Ledger, LedgerTrees, migrate } from '@tributary/persistence';
-import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, Ledger, LedgerTrees } from '@tributary/persistence';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { anAcceptedRecord } from '../../persistence/src/testing/an-accepted-record.js';
+import { withMigratedDatabase } from '../../persistence/src/testing/migrated-database.js';
 import { tamper } from '../../persistence/src/testing/tamper.js';
 import { TreeKeeper } from './tree-keeper.js';
 
-const held = withDatabase();
+const held = withMigratedDatabase();
 const log = 'acme.example/ledger';
 const keyPair = generateKey(log);
 const signing = parseSigningKey(keyPair.signingKey);
@@ -21,9 +21,8 @@ const verifying = parseVerifyingKey(keyPair.verifyingKey);
 let database: Database;
 let ledger: Ledger;
 
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 8, onIdleError: () => undefined });
+beforeAll(() => {
+  ({ database } = held);
   // No record here has anything personal.
   ledger = new Ledger({ database, dataKeys: { forWriting: async () => [] } });
 });
@@ -33,7 +32,6 @@ beforeEach(() =>
     'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node',
   ),
 );
-afterAll(() => database.close());
 
 const january = Date.UTC(2026, 0, 15);
 

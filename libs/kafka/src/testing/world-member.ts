@@ -28,6 +28,7 @@ export const dead = deadLetterTopicOf(main);
  * good, because the session has ended.
  */
 export type CommitFate = 'ok' | 'refused' | 'unseen' | 'only-main' | 'only-retry' | 'slow' | 'expelled';
+
 export interface WorldOptions {
   readonly fence?: 'cross' | 'lane';
   readonly ordering?: 'key' | 'none';

@@ -16,19 +16,19 @@ import {
   signCheckpoint,
   verifyExport,
 } from '@tributary/ledger';
-import { Database, Ledger, LedgerRows, LedgerTrees, migrate, RetiredRows } from '@tributary/persistence';
+import { type Database, Ledger, LedgerRows, LedgerTrees, RetiredRows } from '@tributary/persistence';
 import { TreeKeeper } from '@tributary/pipeline';
-import { withDatabase } from '@tributary/testing';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { anAcceptedRecord } from '../../../persistence/src/testing/an-accepted-record.js';
+import { withMigratedDatabase } from '../../../persistence/src/testing/migrated-database.js';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
 import { tamper } from '../../../persistence/src/testing/tamper.js';
 import { exportFolderSink } from './export-folder-sink.js';
 import { type ExportRequest, exportLedger } from './export-ledger.js';
 import { verifyDatabase } from './verify-database.js';
 
-const held = withDatabase();
+const held = withMigratedDatabase();
 const log = 'acme.example/ledger';
 const keyPair = generateKey(log);
 const signing = parseSigningKey(keyPair.signingKey);
@@ -38,9 +38,8 @@ let database: Database;
 let ledger: Ledger;
 let published: Checkpoint[];
 
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 4, onIdleError: () => undefined });
+beforeAll(() => {
+  ({ database } = held);
   ledger = new Ledger({ database, dataKeys: oneDataKey() });
 });
 beforeEach(async () => {
@@ -50,7 +49,6 @@ beforeEach(async () => {
     'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node, ledger.retirement, ledger.retired_row, ledger.retention, ledger.legal_hold',
   );
 });
-afterAll(() => database.close());
 
 const aRecord = (offset: number, over: Partial<AuditRecord> = {}): AuditRecord => ({
   ...anAcceptedRecord(offset, {

@@ -8,15 +8,15 @@ import {
   verifyRowProof,
   writeRowProof,
 } from '@tributary/ledger';
-import { Database, Ledger, LedgerRows, LedgerTrees, migrate, RetiredRows } from '@tributary/persistence';
-import { withDatabase } from '@tributary/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, Ledger, LedgerRows, LedgerTrees, RetiredRows } from '@tributary/persistence';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { anAcceptedRecord } from '../../../persistence/src/testing/an-accepted-record.js';
+import { withMigratedDatabase } from '../../../persistence/src/testing/migrated-database.js';
 import { oneDataKey } from '../../../persistence/src/testing/one-data-key.js';
 import { tamper } from '../../../persistence/src/testing/tamper.js';
 import { proveRow, RowNotProvable, type RowProofQuestion } from './prove-row.js';
 
-const held = withDatabase();
+const held = withMigratedDatabase();
 const log = 'acme.example/ledger';
 const keyPair = generateKey(log);
 const signing = parseSigningKey(keyPair.signingKey);
@@ -26,9 +26,8 @@ let database: Database;
 let ledger: Ledger;
 let published: Checkpoint[];
 
-beforeAll(async () => {
-  await migrate(held.url);
-  database = new Database({ url: held.url, applicationName: 'spec', maxConnections: 4, onIdleError: () => undefined });
+beforeAll(() => {
+  ({ database } = held);
   ledger = new Ledger({ database, dataKeys: oneDataKey() });
 });
 beforeEach(async () => {
@@ -38,7 +37,6 @@ beforeEach(async () => {
     'TRUNCATE ledger.audit_record, ledger.position, ledger.destination_month, ledger.tree, ledger.tree_node, ledger.retirement, ledger.retired_row, ledger.retention, ledger.legal_hold',
   );
 });
-afterAll(() => database.close());
 
 const write = (from: number, to: number, partition = 0): Promise<unknown> =>
   ledger.write(
