@@ -7,6 +7,7 @@ import {
   type RangeRoot,
   type SigningKey,
   signCheckpoint,
+  signedAtOf,
   type VerifyingKey,
 } from '@tributary/ledger';
 import type { TreeState } from '@tributary/persistence';
@@ -128,7 +129,7 @@ export class TreeKeeper {
   }
 
   private async contradiction(tree: TreeState, origin: string, last: Checkpoint): Promise<string | undefined> {
-    const signed = `what was signed at ${new Date(last.signedAtMs).toISOString()}`;
+    const signed = `what was signed at ${signedAtOf(last)}`;
     if (originOf(last.tree) !== origin) return `it is the tree ${origin}; ${signed} is ${originOf(last.tree)}`;
     if (last.size > tree.size)
       return `it has ${tree.size} rows and ${signed} has ${last.size}: the ledger was set back`;

@@ -25,6 +25,10 @@ const originGrammar = /^([^\s+]+)\/(0|[1-9]\d{0,8})\/(0|[1-9]\d{0,15})$/u;
 const sizeGrammar = /^(0|[1-9]\d{0,15})$/;
 const timeLine = /^signed-at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)$/;
 
+/** As it stands in the note. */
+export const signedAtOf = ({ signedAtMs }: Pick<Checkpoint, 'signedAtMs'>): string =>
+  new Date(signedAtMs).toISOString();
+
 /** The first line of a checkpoint, which no two trees share. */
 export const originOf = ({ log, partition, firstOffset }: TreeName): string => `${log}/${partition}/${firstOffset}`;
 
@@ -40,7 +44,7 @@ export function signCheckpoint(head: Omit<Checkpoint, 'note'>, keys: readonly Si
     String(head.size),
     head.root.toString('base64'),
     // An old checkpoint is honest about its size and root: only its time tells that it is not the latest.
-    `signed-at ${new Date(head.signedAtMs).toISOString()}`,
+    `signed-at ${signedAtOf(head)}`,
   ];
   return { ...head, note: signNote(`${lines.join('\n')}\n`, keys) };
 }

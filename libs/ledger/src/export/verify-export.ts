@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Checkpoint, openCheckpoint, originOf, splitNotes } from '../checkpoint/checkpoint.js';
+import { type Checkpoint, openCheckpoint, originOf, signedAtOf, splitNotes } from '../checkpoint/checkpoint.js';
 import type { VerifyingKey } from '../checkpoint/keys.js';
 import { FrontierBroken } from '../merkle/frontier.js';
 import { type Finding, Findings } from '../verify/finding.js';
@@ -132,7 +132,7 @@ class ExportVerifier {
       from,
       to,
       rows: rows ?? 0,
-      signedAt: checkpoint ? timeOf(checkpoint) : null,
+      signedAt: checkpoint ? signedAtOf(checkpoint) : null,
     });
   }
 
@@ -189,12 +189,12 @@ class ExportVerifier {
       if (!checkpoint || end <= signedEnd) continue;
       if (head.signedAtMs > Date.parse(createdAt)) {
         this.notes.push(
-          `partition ${partition}: a checkpoint of ${timeOf(head)} is younger than this export, which cannot speak about it`,
+          `partition ${partition}: a checkpoint of ${signedAtOf(head)} is younger than this export, which cannot speak about it`,
         );
       } else {
         tell(
           'truncated',
-          `${head.size} rows had been signed at ${timeOf(head)}, before the export was made, which knows ${checkpoint.size}: it was cut, or put together from an old checkpoint`,
+          `${head.size} rows had been signed at ${signedAtOf(head)}, before the export was made, which knows ${checkpoint.size}: it was cut, or put together from an old checkpoint`,
           signedEnd,
           end,
         );
@@ -276,8 +276,6 @@ class ExportVerifier {
     }
   }
 }
-
-const timeOf = ({ signedAtMs }: Checkpoint): string => new Date(signedAtMs).toISOString();
 
 function countOf(bits: Uint8Array): number {
   let count = 0;

@@ -1,4 +1,4 @@
-import { type Checkpoint, openCheckpoint, originOf } from '../checkpoint/checkpoint.js';
+import { type Checkpoint, openCheckpoint, originOf, signedAtOf } from '../checkpoint/checkpoint.js';
 import type { VerifyingKey } from '../checkpoint/keys.js';
 import { NoteRefused } from '../checkpoint/signed-note.js';
 import { includes, isConsistent } from '../merkle/proofs.js';
@@ -45,8 +45,8 @@ export function verifyRowProof({ bytes, keys, checkpoints = [] }: RowProofVerify
   return {
     holds: findings.total === 0,
     proof,
-    signedAt: head ? timeOf(head) : null,
-    earlier: earlier ? { size: earlier.size, signedAt: timeOf(earlier) } : null,
+    signedAt: head ? signedAtOf(head) : null,
+    earlier: earlier ? { size: earlier.size, signedAt: signedAtOf(earlier) } : null,
     findings: findings.all,
     notes: unprovenOf(kept, own),
   };
@@ -140,7 +140,7 @@ function inclusionFlaw(
   if (!row || includes({ leaf: leafHash(row), index, size, root: head.root, proof: path })) return undefined;
   return {
     flaw: 'altered',
-    what: `the row, its index and its path do not lead to what was signed at ${timeOf(head)}: one of them was changed`,
+    what: `the row, its index and its path do not lead to what was signed at ${signedAtOf(head)}: one of them was changed`,
   };
 }
 
@@ -170,7 +170,7 @@ function checkGrowth(
   findings.add({
     flaw: 'rewritten',
     partition,
-    what: `it is not shown that the ${head.size} rows signed at ${timeOf(head)} begin with the ${earlier.size} signed at ${timeOf(earlier)}: rows were rewritten in between, or the path was changed`,
+    what: `it is not shown that the ${head.size} rows signed at ${signedAtOf(head)} begin with the ${earlier.size} signed at ${signedAtOf(earlier)}: rows were rewritten in between, or the path was changed`,
   });
 }
 
@@ -184,5 +184,3 @@ function unprovenOf(kept: readonly Checkpoint[], own: readonly Checkpoint[]): st
     `${others} of the checkpoints from elsewhere are of another tree or size than this proof: to hold one against the ledger, ask for a proof with --checkpoint`,
   ];
 }
-
-const timeOf = ({ signedAtMs }: Checkpoint): string => new Date(signedAtMs).toISOString();

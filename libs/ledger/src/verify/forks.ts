@@ -1,4 +1,4 @@
-import { type Checkpoint, originOf } from '../checkpoint/checkpoint.js';
+import { type Checkpoint, originOf, signedAtOf } from '../checkpoint/checkpoint.js';
 import type { Finding } from './finding.js';
 
 /** Signed checkpoints of one tree and size that have different roots. */
@@ -13,10 +13,8 @@ export function forksIn(heads: Iterable<Checkpoint>): Finding[] {
     findings.push({
       flaw: 'forked',
       partition: head.tree.partition,
-      what: `two different trees of ${head.size} rows were signed, at ${timeOf(other)} and at ${timeOf(head)}: whoever holds the key has told two stories`,
+      what: `two different trees of ${head.size} rows were signed, at ${signedAtOf(other)} and at ${signedAtOf(head)}: whoever holds the key has told two stories`,
     });
   }
   return findings;
 }
-
-const timeOf = ({ signedAtMs }: Checkpoint): string => new Date(signedAtMs).toISOString();

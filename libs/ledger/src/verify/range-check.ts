@@ -1,4 +1,4 @@
-import type { Checkpoint, TreeName } from '../checkpoint/checkpoint.js';
+import { type Checkpoint, signedAtOf, type TreeName } from '../checkpoint/checkpoint.js';
 import { Frontier } from '../merkle/frontier.js';
 import { subtreesOf } from '../merkle/stored-tree.js';
 import type { LedgerRow } from '../row.js';
@@ -192,7 +192,7 @@ function tellWrongHeads(claim: RangeClaim, leaves: HeadCheck, own: Findings, fin
   const isNamed = own.all.some(
     (one) => one.first !== undefined && one.first <= last && (one.last ?? one.first) >= first,
   );
-  const signedAt = new Date(wrong.signedAtMs).toISOString();
+  const signedAt = signedAtOf(wrong);
   const where = first <= last ? `of ${offsetsText(first, last)}` : 'outside of this range';
   findings.add({
     flaw: 'rewritten',

@@ -8,6 +8,7 @@ import {
   parseCheckpoint,
   type RowProof,
   rowText,
+  signedAtOf,
 } from '@tributary/ledger';
 import type { LedgerRows, LedgerTrees, RetiredRows, StoredRow, TreeExtent } from '@tributary/persistence';
 
@@ -96,12 +97,12 @@ function newestOver(
   }
   if (newest.size > size) {
     throw new RowNotProvable(
-      `${newest.size} rows of partition ${partition} were signed at ${timeOf(newest)} and its tree has ${size}: the ledger was set back; run "tributary audit verify --database"`,
+      `${newest.size} rows of partition ${partition} were signed at ${signedAtOf(newest)} and its tree has ${size}: the ledger was set back; run "tributary audit verify --database"`,
     );
   }
   if (offset - firstOffset < newest.size) return newest;
   throw new RowNotProvable(
-    `no checkpoint covers offset ${offset} of partition ${partition} yet: the last one, of ${timeOf(newest)}, ends before offset ${firstOffset + newest.size}. The next is due AUDIT_CHECKPOINT_SECONDS (10 unless set) after that row was written: ask again then; if there is none, ledger_trees_refused of the audit-logger tells`,
+    `no checkpoint covers offset ${offset} of partition ${partition} yet: the last one, of ${signedAtOf(newest)}, ends before offset ${firstOffset + newest.size}. The next is due AUDIT_CHECKPOINT_SECONDS (10 unless set) after that row was written: ask again then; if there is none, ledger_trees_refused of the audit-logger tells`,
   );
 }
 
@@ -129,14 +130,12 @@ function checkProof({ index, size, path, earlier }: RowProof, { leaf, checkpoint
   const { root } = checkpoint;
   if (!includes({ leaf, index, size, root, proof: path })) {
     throw new RowNotProvable(
-      `the row does not lead to what was signed at ${timeOf(checkpoint)}: it, or a hash of its tree, was changed; run "tributary audit verify --database"`,
+      `the row does not lead to what was signed at ${signedAtOf(checkpoint)}: it, or a hash of its tree, was changed; run "tributary audit verify --database"`,
     );
   }
   if (!kept || !earlier) return;
   if (isConsistent({ before: kept.size, size, rootBefore: kept.root, root, proof: earlier.path })) return;
   throw new RowNotProvable(
-    `the ${size} rows signed at ${timeOf(checkpoint)} do not begin with the ${kept.size} rows of the checkpoint you kept, of ${timeOf(kept)}: the ledger was rewritten, or yours is no checkpoint of it; run "tributary audit verify --database --checkpoints" with yours`,
+    `the ${size} rows signed at ${signedAtOf(checkpoint)} do not begin with the ${kept.size} rows of the checkpoint you kept, of ${signedAtOf(kept)}: the ledger was rewritten, or yours is no checkpoint of it; run "tributary audit verify --database --checkpoints" with yours`,
   );
 }
-
-const timeOf = ({ signedAtMs }: Checkpoint): string => new Date(signedAtMs).toISOString();

@@ -8,6 +8,7 @@ import {
   NoteRefused,
   openCheckpoint,
   RangeCheck,
+  signedAtOf,
   type TreeName,
   type VerifyingKey,
 } from '@tributary/ledger';
@@ -125,7 +126,7 @@ async function verifyTree(
     ports.onProgress?.(piece.to - firstOffset);
   }
   const result = check.finish();
-  const signedAt = newest ? new Date(newest.signedAtMs).toISOString() : null;
+  const signedAt = newest ? signedAtOf(newest) : null;
   return { partition, from: firstOffset, to, rows: result.rows, checkpoints: own.length, signedAt };
 }
 
